@@ -1,0 +1,1 @@
+"""The practice: who we serve, what we may say, what was said."""

@@ -1,0 +1,1 @@
+"""Tests mirror the packages; the folders are packages, so that names do not clash."""
