@@ -1,0 +1,1 @@
+"""Triggers, sequences, enrollments and the runner."""

@@ -1,0 +1,44 @@
+"""What happens to enrollments."""
+
+from uuid import UUID
+
+from crm.core.events import Event
+
+
+class EnrollmentStarted(Event):
+    """A contact entered a sequence. Order key: the lead, or the contact where there is none."""
+
+    name = "enrollment.started"
+
+    enrollment_id: UUID
+    automation_id: UUID
+    version_id: UUID
+
+
+class EnrollmentRefused(Event):
+    """A trigger matched but nobody was enrolled; the reason is a code."""
+
+    name = "enrollment.refused"
+
+    automation_id: UUID
+    reason: str
+
+
+class StepTaken(Event):
+    """A step was executed; its inputs and outcome are in the step run."""
+
+    name = "enrollment.step_taken"
+
+    enrollment_id: UUID
+    step_run_id: UUID
+    kind: str
+
+
+class EnrollmentEnded(Event):
+    """A contact left a sequence; the reason is a code."""
+
+    name = "enrollment.ended"
+
+    enrollment_id: UUID
+    automation_id: UUID
+    reason: str

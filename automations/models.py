@@ -1,0 +1,106 @@
+"""Tables of automations: immutable sequence versions and who passes through them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from crm.core.models import ClinicScoped, DataClass, Due, due_indexes, one_of, reference, table_args
+
+
+class Automation(ClinicScoped, table=True):
+    """A trigger, conditions and a sequence, live or paused."""
+
+    __tablename__ = "automations"
+    __table_args__ = table_args(
+        UniqueConstraint("clinic_id", "name"), one_of("state", ("live", "paused"))
+    )
+    retention = DataClass.SETTINGS
+
+    name: str
+    state: str = "live"
+    version_id: UUID | None = Field(default=None, description="The published version.")
+    trigger_kind: str = Field(description="Of the published version, for matching.")
+    created_at: datetime
+
+
+class SequenceVersion(ClinicScoped, table=True):
+    """A published definition; enrollments pin it, so it is never changed."""
+
+    __tablename__ = "sequence_versions"
+    __table_args__ = table_args(
+        reference("automation_id", "automations"),
+        UniqueConstraint("clinic_id", "automation_id", "number"),
+    )
+    retention = DataClass.SETTINGS
+
+    automation_id: UUID
+    number: int
+    definition: dict[str, Any] = Field(sa_type=JSONB)
+    principal_kind: str
+    principal_id: UUID | None = None
+    published_at: datetime
+
+
+class Enrollment(ClinicScoped, Due, table=True):
+    """A contact's passage through one sequence version; live ones always have a `due_at`."""
+
+    __tablename__ = "enrollments"
+    __table_args__ = table_args(
+        reference("automation_id", "automations"),
+        reference("version_id", "sequence_versions"),
+        reference("contact_id", "contacts"),
+        reference("lead_id", "leads"),
+        one_of("state", ("live", "ended")),
+        one_of("subject_kind", ("lead", "contact")),
+        *due_indexes("enrollments"),
+        Index(
+            "uq_enrollments_live",
+            "clinic_id",
+            "automation_id",
+            "subject_id",
+            unique=True,
+            postgresql_where=text("state = 'live'"),
+        ),
+        Index("ix_enrollments_contact", "clinic_id", "contact_id", "id"),
+        Index("ix_enrollments_lead", "clinic_id", "lead_id", "id"),
+    )
+    retention = DataClass.LEAD
+
+    automation_id: UUID
+    version_id: UUID
+    contact_id: UUID
+    lead_id: UUID | None = None
+    subject_kind: str
+    subject_id: UUID
+    state: str = "live"
+    step: int = 0
+    occurrence: int = Field(default=0, description="How often steps were run, for keys.")
+    awaits: str | None = Field(
+        default=None, description="Dedupe key of an unsettled communication."
+    )
+    cause: list[str] = Field(default_factory=list, sa_type=JSONB)
+    entered_at: datetime
+    ended_at: datetime | None = None
+    exit_reason: str | None = None
+
+
+class StepRun(ClinicScoped, table=True):
+    """One executed step with the inputs of its decision: ids and codes only."""
+
+    __tablename__ = "step_runs"
+    __table_args__ = table_args(
+        Index("ix_step_runs_enrollment", "clinic_id", "enrollment_id", "id"),
+    )
+    retention = DataClass.LEAD
+
+    enrollment_id: UUID
+    step: int
+    occurrence: int
+    kind: str
+    inputs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    at: datetime

@@ -1,0 +1,1 @@
+"""Clinics, users, memberships, sign-in and API keys."""

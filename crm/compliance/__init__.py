@@ -1,0 +1,1 @@
+"""What may be said to whom, and when: consent, suppression, quiet hours, the gate."""

@@ -1,0 +1,1 @@
+"""The ground floor: transactions, tenancy, events, due work. Knows no clinic business."""

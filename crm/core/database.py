@@ -1,0 +1,98 @@
+"""The database: who may open a transaction, as which role, for which clinic, at what time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from crm.core import tenancy
+from crm.core.clock import Clock
+from crm.core.crypto import Keyring
+from crm.core.events import Subscriptions
+from crm.core.principal import Principal
+from crm.core.settings import Settings
+from crm.core.uow import Doorbell, UnitOfWork
+
+_OPEN = text(
+    "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
+    " set_config('app.door', :door, true), transaction_timestamp()"
+)
+
+
+def build_engine(settings: Settings, url: str) -> Engine:
+    """Return an engine for the web or a worker: pooled, pre-pinged, with bounded waits."""
+    return create_engine(
+        url,
+        pool_size=settings.database_pool // 2,
+        max_overflow=settings.database_pool - settings.database_pool // 2,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": settings.prepare_threshold, "connect_timeout": 5},
+    )
+
+
+@dataclass
+class System:
+    """A transaction over all clinics: for claiming and counting due work only."""
+
+    session: Session
+    now: datetime
+
+
+class Database:
+    """Opens transactions; only this class commits."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        subscriptions: Subscriptions,
+        keyring: Keyring,
+        doorbell: Doorbell,
+        clock: Clock,
+    ) -> None:
+        self.engine = engine
+        self.subscriptions = subscriptions
+        self.keyring = keyring
+        self.doorbell = doorbell
+        self.clock = clock
+
+    @contextmanager
+    def transaction(self, clinic_id: UUID, principal: Principal) -> Iterator[UnitOfWork]:
+        """Open one transaction of one clinic; commit at its end, then ring.
+
+        Whatever is raised inside rolls everything back and is raised again.
+        """
+        with self._session(tenancy.APP_ROLE, clinic=str(clinic_id)) as (session, now):
+            tenancy.guard(session, clinic_id)
+            uow = UnitOfWork(session, clinic_id, principal, now, self.subscriptions, self.keyring)
+            yield uow
+            uow.record_changes()
+            session.commit()
+        for (kind, queue), ids in uow.rings.items():
+            self.doorbell.ring(kind, ids, queue)
+
+    @contextmanager
+    def system(self) -> Iterator[System]:
+        """Open a transaction over all clinics. For workers and the operator's command line."""
+        with self._session(tenancy.SYSTEM_ROLE) as (session, now):
+            yield System(session, now)
+            session.commit()
+
+    @contextmanager
+    def visitor(self, key_hash: str) -> Iterator[Session]:
+        """Open a read of the doors that this key opens, before any clinic is known."""
+        with self._session(tenancy.APP_ROLE, door=key_hash) as (session, _):
+            yield session
+
+    @contextmanager
+    def _session(
+        self, role: str, *, clinic: str = "", door: str = ""
+    ) -> Iterator[tuple[Session, datetime]]:
+        with Session(self.engine, autoflush=False, expire_on_commit=False) as session:
+            opened = session.execute(_OPEN, {"role": role, "clinic": clinic, "door": door}).one()
+            yield session, opened[3] + self.clock.offset

@@ -1,0 +1,79 @@
+"""Delivering events: the consumer's work and the end of its delivery in one transaction."""
+
+from typing import Any
+
+from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy.engine import Row
+
+from crm.core.events import Delivery, Event, EventRow, decode
+from crm.core.principal import SYSTEM
+from crm.core.runtime import Runtime
+from crm.core.uow import UnitOfWork
+from crm.core.work import Claim, Work, assert_held
+
+IN_ORDER = """t.consumer = ANY(:consumers) AND NOT EXISTS (
+    SELECT 1 FROM deliveries e WHERE e.consumer = t.consumer AND e.order_key = t.order_key
+    AND e.seq < t.seq AND e.dead_at IS NULL)"""
+"""A delivery waits for the earlier ones of its consumer and order key; a dead one holds no more."""
+
+_deliveries: Any = Delivery.__table__  # type: ignore[attr-defined]
+_events: Any = EventRow.__table__  # type: ignore[attr-defined]
+
+
+def deliver(runtime: Runtime, claim: Claim) -> None:
+    """React to a chunk of one clinic's events, in order, and delete the deliveries done.
+
+    Raises LeaseLost when another worker has taken one of them over; then nothing was done.
+    """
+    with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+        assert_held(uow.session, DELIVERIES, claim, claim.ids)
+        by_consumer: dict[str, list[Event]] = {}
+        rows = _claimed(uow, claim)
+        for row in rows:
+            by_consumer.setdefault(row.consumer, []).append(decode(row))
+        for name, events in by_consumer.items():
+            runtime.subscriptions.by_name[name].run(uow, events)
+        uow.session.flush()
+        uow.session.execute(
+            delete(_deliveries).where(
+                _deliveries.c.clinic_id == uow.clinic_id, _deliveries.c.id.in_(claim.ids)
+            )
+        )
+        _wake_successors(uow, rows)
+
+
+def _claimed(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
+    statement = (
+        select(_deliveries.c.consumer, _deliveries.c.seq, *_events.c)
+        .join(
+            _events,
+            and_(
+                _events.c.clinic_id == _deliveries.c.clinic_id,
+                _events.c.id == _deliveries.c.event_id,
+            ),
+        )
+        .where(_deliveries.c.clinic_id == uow.clinic_id, _deliveries.c.id.in_(claim.ids))
+        .order_by(_deliveries.c.seq)
+    )
+    return list(uow.session.execute(statement))
+
+
+def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
+    """Ring for the deliveries that waited behind the ones just done."""
+    keys = {(row.consumer, row.order_key) for row in rows}
+    waiting = uow.session.execute(
+        update(_deliveries)
+        .where(
+            _deliveries.c.clinic_id == uow.clinic_id,
+            tuple_(_deliveries.c.consumer, _deliveries.c.order_key).in_(keys),
+            _deliveries.c.lease_token.is_(None),
+            _deliveries.c.due_at <= uow.now,
+        )
+        .values(lease_until=uow.reserved_until)
+        .returning(_deliveries.c.id, _deliveries.c.queue)
+    )
+    for delivery_id, queue in waiting:
+        uow.ring("deliveries", [delivery_id], queue)
+
+
+DELIVERIES = Work("deliveries", "deliveries", deliver, ready=IN_ORDER)

@@ -1,0 +1,53 @@
+"""Bringing a database to the schema of this release."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from crm.core import tenancy
+
+_FOLDER = Path(__file__).parents[2] / "migrations"
+_LOCK_TIMEOUT = "10s"
+
+
+def config(connection: Connection) -> Config:
+    """Return Alembic's configuration for a connection."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(_FOLDER))
+    alembic.attributes["connection"] = connection
+    return alembic
+
+
+def upgrade(url: str, *, login: str | None = None) -> None:
+    """Create the roles where they are missing and run every migration not yet run.
+
+    `login` is the role of `DATABASE_URL` where the owner is another one. Two at once wait for
+    each other. Raises ProgrammingError where the roles are missing and may not be created.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(7242)"))
+            user = login or str(connection.scalar(text("SELECT current_user")))
+            if not tenancy.may_take_roles(connection, user):
+                tenancy.set_up_roles(connection, user)
+            connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
+            connection.commit()
+            command.upgrade(config(connection), "head")
+            connection.commit()
+            connection.execute(text("SELECT pg_advisory_unlock(7242)"))
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the schema is that of this release."""
+    script = ScriptDirectory.from_config(config(connection))
+    return (
+        MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
+    )

@@ -1,0 +1,156 @@
+"""The unit of work: one transaction of one clinic, its instant, its events and its rings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
+
+from crm.core.crypto import Keyring
+from crm.core.errors import NotFound
+from crm.core.events import Delivery, Event, EventRow, Subscriptions
+from crm.core.history import FieldChange, changed_fields
+from crm.core.models import ClinicScoped
+from crm.core.principal import Principal
+
+RING_GRACE = timedelta(seconds=5)
+"""How long a fresh row is left to its ring before the sweep takes it for lost."""
+
+Row = TypeVar("Row", bound=ClinicScoped)
+
+
+class Doorbell(Protocol):
+    """Tells workers that rows are due; a hint that may be lost, and never raises."""
+
+    def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
+        """Say that rows of this kind are due now."""
+
+
+class SilentDoorbell:
+    """Rings nobody: the sweep finds the work (tests, command line)."""
+
+    def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class UnitOfWork:
+    """What an action gets: the session, whose clinic and principal it is, and the one instant."""
+
+    session: Session
+    clinic_id: UUID
+    principal: Principal
+    now: datetime
+    subscriptions: Subscriptions
+    keyring: Keyring
+    rings: dict[tuple[str, str], list[UUID]] = field(default_factory=dict)
+
+    @property
+    def reserved_until(self) -> datetime:
+        """The `lease_until` of a due row written now, so that its ring comes before the sweep."""
+        return self.now + RING_GRACE
+
+    def emit(self, events: Event | Iterable[Event]) -> None:
+        """Store events and one delivery for each of their consumers; ring after the commit.
+
+        The caller holds the lock of each event's order key (a new row counts), so that `seq`
+        rises in the order of commits.
+        """
+        batch = [events] if isinstance(events, Event) else list(events)
+        if not batch:
+            return
+        seqs = self._write_events(batch)
+        deliveries = [
+            self._delivery(event, seqs[event.id], consumer.name, consumer.queue)
+            for event in batch
+            for consumer in self.subscriptions.of(event.name)
+        ]
+        self.insert(Delivery, deliveries)
+        for row in deliveries:
+            self.ring("deliveries", [row["id"]], row["queue"])
+
+    def _write_events(self, batch: Sequence[Event]) -> dict[UUID, int]:
+        rows = [
+            {
+                "id": event.id,
+                "clinic_id": self.clinic_id,
+                "name": event.name,
+                "order_key": event.order_key,
+                "contact_id": event.contact_id,
+                "lead_id": event.lead_id,
+                "cause": list(event.cause),
+                "principal_kind": self.principal.kind,
+                "principal_id": self.principal.id,
+                "at": self.now,
+                "payload": event.model_dump(mode="json"),
+            }
+            for event in batch
+        ]
+        statement = insert(EventRow).returning(EventRow.__table__.c.id, EventRow.__table__.c.seq)  # type: ignore[attr-defined]
+        return {row.id: row.seq for row in self.session.execute(statement, rows)}
+
+    def _delivery(self, event: Event, seq: int, consumer: str, queue: str) -> dict[str, Any]:
+        delivery = Delivery(
+            clinic_id=self.clinic_id,
+            consumer=consumer,
+            event_id=event.id,
+            order_key=event.order_key,
+            seq=seq,
+            due_at=self.now,
+            lease_until=self.reserved_until,
+            queue=queue,
+        )
+        return delivery.model_dump()
+
+    def ring(self, kind: str, ids: Iterable[UUID], queue: str = "default") -> None:
+        """Remember to ring for due rows once this transaction is committed."""
+        self.rings.setdefault((kind, queue), []).extend(ids)
+
+    def insert(self, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert many rows with one statement; nothing is done for none."""
+        if rows:
+            stamped = [{"clinic_id": self.clinic_id, **row} for row in rows]
+            self.session.execute(insert(model), stamped)
+
+    def add(self, *rows: SQLModel) -> None:
+        """Add rows one after another, each flushed, so that references find what they name."""
+        for row in rows:
+            self.session.add(row)
+            self.session.flush()
+
+    def get(self, model: type[Row], row_id: UUID) -> Row:
+        """Return a row of this clinic. Raises NotFound, also for another clinic's id."""
+        row = self.session.get(model, (self.clinic_id, row_id))
+        if row is None:
+            raise NotFound(f"{model.__name__.lower()} not found")
+        return row
+
+    def encrypt(self, row_id: UUID, text: str) -> str:
+        """Encrypt a field of a row of this clinic."""
+        return self.keyring.encrypt(self.session, self.clinic_id, row_id, text)
+
+    def decrypt(self, row_id: UUID, token: str) -> str:
+        """Decrypt a field of a row of this clinic. Raises Undecipherable."""
+        return self.keyring.decrypt(self.session, self.clinic_id, row_id, token)
+
+    def record_changes(self) -> None:
+        """Write what changed in declared fields to the history, encrypted."""
+        rows = []
+        for row, name, old, new in changed_fields(self.session):
+            change = FieldChange(
+                entity=str(row.__tablename__),
+                entity_id=row.id,
+                field=name,
+                at=self.now,
+                principal_kind=self.principal.kind,
+                principal_id=self.principal.id,
+            )
+            values = change.model_dump(exclude={"clinic_id"})
+            values["old"] = None if old is None else self.encrypt(change.id, str(old))
+            values["new"] = None if new is None else self.encrypt(change.id, str(new))
+            rows.append(values)
+        self.insert(FieldChange, rows)

@@ -1,0 +1,1 @@
+"""What is said: templates, conversations, texts and emails, and how they leave."""

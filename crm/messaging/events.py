@@ -1,0 +1,41 @@
+"""What happens to communications."""
+
+from uuid import UUID
+
+from crm.core.events import Event
+
+
+class CommunicationSettled(Event):
+    """A text or email was sent, blocked or failed, so who waits for it goes on.
+
+    Order key: the communication's address. `status` is sent, blocked, failed or voided.
+    """
+
+    name = "communication.settled"
+
+    communication_id: UUID
+    status: str
+    reason: str | None = None
+    origin_kind: str | None = None
+    origin_id: UUID | None = None
+
+
+class TextReceived(Event):
+    """A patient's text came in. Order key: the address. `keyword` is stop, start, help or nothing."""
+
+    name = "text.received"
+
+    communication_id: UUID
+    address_id: UUID
+    conversation_id: UUID
+    keyword: str | None = None
+
+
+class DeliveryReported(Event):
+    """The provider said what became of a text: delivered or undelivered. Order key: the address."""
+
+    name = "communication.delivery_reported"
+
+    communication_id: UUID
+    status: str
+    error_code: str | None = None

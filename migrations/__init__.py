@@ -1,0 +1,1 @@
+"""Alembic's migrations: expand, deploy, contract."""

@@ -1,0 +1,1 @@
+"""Pipelines, stages, leads and how requests become leads."""

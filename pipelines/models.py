@@ -1,0 +1,161 @@
+"""Tables of pipelines, leads and the requests that made them."""
+
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from crm.core.models import ClinicScoped, DataClass, one_of, reference, table_args
+
+StageKind = Literal["open", "booked", "won", "lost"]
+STAGE_KINDS: tuple[StageKind, ...] = get_args(StageKind)
+
+
+class Pipeline(ClinicScoped, table=True):
+    """An ordered list of stages that leads move through."""
+
+    __tablename__ = "pipelines"
+    __table_args__ = table_args(UniqueConstraint("clinic_id", "name"))
+    retention = DataClass.SETTINGS
+
+    name: str
+    position: int = 0
+    is_default: bool = False
+    created_at: datetime
+
+
+class Stage(ClinicScoped, table=True):
+    """A step of a pipeline; its kind says what standing in it means."""
+
+    __tablename__ = "stages"
+    __table_args__ = table_args(
+        reference("pipeline_id", "pipelines"),
+        one_of("kind", STAGE_KINDS),
+        UniqueConstraint("clinic_id", "pipeline_id", "name"),
+        UniqueConstraint("clinic_id", "pipeline_id", "id"),
+    )
+    retention = DataClass.SETTINGS
+
+    pipeline_id: UUID
+    name: str
+    kind: str = "open"
+    position: int
+
+
+class LostReason(ClinicScoped, table=True):
+    """Why a lead may be lost, in the clinic's words."""
+
+    __tablename__ = "lost_reasons"
+    __table_args__ = table_args(UniqueConstraint("clinic_id", "name"))
+    retention = DataClass.SETTINGS
+
+    name: str
+    position: int = 0
+
+
+class Lead(ClinicScoped, table=True):
+    """One contact's inquiry moving through one pipeline."""
+
+    __tablename__ = "leads"
+    __table_args__ = table_args(
+        reference("contact_id", "contacts"),
+        reference("lost_reason_id", "lost_reasons"),
+        ForeignKeyConstraint(
+            ["clinic_id", "pipeline_id", "stage_id"],
+            ["stages.clinic_id", "stages.pipeline_id", "stages.id"],
+        ),
+        one_of("stage_kind", STAGE_KINDS),
+        Index("ix_leads_stage", "clinic_id", "stage_id", "stage_entered_at", "id"),
+        Index("ix_leads_contact", "clinic_id", "contact_id", "id"),
+    )
+    retention = DataClass.LEAD
+    tracked = frozenset({"value_cents", "owner_id"})
+
+    contact_id: UUID
+    pipeline_id: UUID
+    stage_id: UUID
+    stage_kind: str = "open"
+    stage_entered_at: datetime
+    source: str = "form"
+    campaign: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+    landing_page: str | None = None
+    service: str | None = None
+    value_cents: int = Field(default=0, sa_type=BigInteger)
+    owner_id: UUID | None = None
+    lost_reason_id: UUID | None = None
+    created_at: datetime
+    requested_at: datetime
+    version: int = 1
+
+
+class StageMove(ClinicScoped, table=True):
+    """A recorded move: from, to, who, why, when."""
+
+    __tablename__ = "stage_moves"
+    __table_args__ = table_args(
+        reference("lead_id", "leads"),
+        Index("ix_stage_moves_lead", "clinic_id", "lead_id", "id"),
+    )
+    retention = DataClass.LEAD
+
+    lead_id: UUID
+    from_stage_id: UUID
+    to_stage_id: UUID
+    principal_kind: str
+    principal_id: UUID | None = None
+    reason: str | None = None
+    lost_reason_id: UUID | None = None
+    at: datetime
+
+
+class StageCounter(ClinicScoped, table=True):
+    """How many leads stand in a stage and what they are worth; `id` is the stage's id."""
+
+    __tablename__ = "stage_counters"
+    __table_args__ = table_args(reference("id", "stages"))
+    retention = DataClass.LEAD
+
+    leads: int = 0
+    value_cents: int = Field(default=0, sa_type=BigInteger)
+
+
+class RequestForm(ClinicScoped, table=True):
+    """A public request form; its key is in the doors."""
+
+    __tablename__ = "request_forms"
+    __table_args__ = table_args(reference("pipeline_id", "pipelines"))
+    retention = DataClass.SETTINGS
+
+    name: str
+    key: str = Field(description="Public: it stands in the form's address.")
+    pipeline_id: UUID
+    services: list[str] = Field(default_factory=list, sa_type=JSONB)
+    version: int = 1
+    is_open: bool = True
+    created_at: datetime
+
+
+class AppointmentRequest(ClinicScoped, table=True):
+    """What arrived at the edge, kept raw and encrypted; the same key never makes a second lead."""
+
+    __tablename__ = "appointment_requests"
+    __table_args__ = table_args(
+        reference("contact_id", "contacts"),
+        reference("lead_id", "leads"),
+        UniqueConstraint("clinic_id", "source", "idempotency_key"),
+        Index("ix_appointment_requests_lead", "clinic_id", "lead_id", "id"),
+    )
+    retention = DataClass.LEAD
+
+    source: str
+    idempotency_key: str
+    body_hash: str
+    body: str = Field(description="Encrypted JSON, as it came.")
+    form_id: UUID | None = None
+    form_version: int | None = None
+    contact_id: UUID
+    lead_id: UUID
+    received_at: datetime

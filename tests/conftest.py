@@ -1,0 +1,138 @@
+"""Fixtures: real servers, a migrated database a test, two clinics, a clock and a drain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, text
+
+from crm.accounts.actions import add_clinic
+from crm.core import migrating
+from crm.core.clock import Clock
+from crm.core.performing import claim_and_perform
+from crm.core.principal import SYSTEM
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from crm.core.uow import UnitOfWork
+from crm.runtime import build_runtime
+from tests.support.servers import TestServers, start_test_servers
+
+LOGIN = "frontdesk"
+TEMPLATE = "frontdesk_template"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
+    """A PostgreSQL and a Redis-protocol server of this test process's own."""
+    with start_test_servers(tmp_path_factory.mktemp("servers")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: TestServers) -> str:
+    """A migrated, empty database, owned by the migrating role; tests get copies of it."""
+    engine = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE NOINHERIT"))
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE} OWNER {LOGIN}"))
+    migrating.upgrade(servers.url(TEMPLATE, LOGIN))
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(servers: TestServers, template_database: str) -> Iterator[str]:
+    """The address of a fresh copy of the migrated database."""
+    engine = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
+    name = "frontdesk_test"
+    with engine.connect() as connection:
+        connection.execute(
+            text(f"CREATE DATABASE {name} OWNER {LOGIN} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        )
+    yield servers.url(name, LOGIN)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, servers: TestServers, tmp_path: Path) -> Settings:
+    """Settings as a demo on a laptop has them."""
+    return Settings(
+        _env_file=None,
+        frontdesk_env="demo",
+        frontdesk_data=tmp_path,
+        database_url=database_url,
+        redis_url=servers.redis_url,
+        public_url="https://testserver",
+        encryption_keys=[Fernet.generate_key().decode()],
+        database_pool=8,
+    )
+
+
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    """The product, with a doorbell that rings nobody: `drain` does the work."""
+    built = build_runtime(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def clock(runtime: Runtime) -> Clock:
+    """The clock's offset: `clock.advance(hours=2)`."""
+    return runtime.clock
+
+
+@pytest.fixture
+def clinic(runtime: Runtime) -> UUID:
+    """The id of a clinic in New York."""
+    return add_clinic(runtime.database, name="Riverside Dental", timezone="America/New_York")
+
+
+@pytest.fixture
+def other_clinic(runtime: Runtime) -> UUID:
+    """The id of a second clinic, which the first must never meet."""
+    return add_clinic(runtime.database, name="Hillside Eyes", timezone="America/Los_Angeles")
+
+
+@pytest.fixture
+def uow(runtime: Runtime, clinic: UUID) -> Iterator[UnitOfWork]:
+    """An open transaction of the clinic; committed when the test ends."""
+    with runtime.database.transaction(clinic, SYSTEM) as opened:
+        yield opened
+
+
+@dataclass
+class Drain:
+    """Does whatever is due, inline, until nothing is: no threads, no sleeps."""
+
+    runtime: Runtime
+
+    def __call__(self, most: int = 50) -> int:
+        """Return how many rows were done; fails if they never become quiet."""
+        done = 0
+        # What was just written is reserved for a ring that nobody hears here.
+        self.runtime.clock.advance(seconds=6)
+        for _ in range(most):
+            claimed = sum(self._once(kind) for kind in self.runtime.work)
+            if not claimed:
+                return done
+            done += claimed
+            self.runtime.clock.advance(seconds=6)
+        raise AssertionError(f"still not quiet after {most} rounds")
+
+    def _once(self, kind: str) -> int:
+        return sum(
+            claim_and_perform(self.runtime, kind, queue=queue)
+            for queue in ("urgent", "default", "bulk")
+        )
+
+
+@pytest.fixture
+def drain(runtime: Runtime) -> Drain:
+    """`drain()` delivers events, advances enrollments and sends until quiet."""
+    return Drain(runtime)

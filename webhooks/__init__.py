@@ -1,0 +1,1 @@
+"""The edge: what providers and integrators send us."""

@@ -1,0 +1,25 @@
+"""The inbox of providers' webhooks: each kept raw and encrypted, once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from crm.core.models import ClinicScoped, DataClass, table_args
+
+
+class WebhookEvent(ClinicScoped, table=True):
+    """One call of a provider, by its own id; a second delivery of it changes nothing (TW-11)."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = table_args(UniqueConstraint("clinic_id", "provider", "kind", "external_id"))
+    retention = DataClass.LOG
+
+    provider: str
+    kind: str
+    external_id: str
+    body: str = Field(description="Encrypted, as it came.")
+    outcome: str = "applied"
+    ref_id: UUID | None = None
+    received_at: datetime
