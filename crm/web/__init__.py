@@ -1,0 +1,1 @@
+"""Renders, and knows no domain: templates, forms, errors, headers, languages."""

@@ -1,0 +1,86 @@
+"""How times, phones and money are written, in the language of the request (ui.md, Formats)."""
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from babel.dates import format_datetime
+from babel.numbers import format_compact_currency, format_currency
+from markupsafe import Markup
+from phonenumbers import NumberParseException, PhoneNumberFormat
+
+from crm.web.language import current_language
+
+COMPACT_FROM = 10_000_00  # minor units
+
+# (clock, weekday and clock, day, day and year, everything), in CLDR patterns.
+_PATTERNS = {
+    "en": ("h:mm a", "EEE h:mm a", "MMM d", "MMM d, y", "EEEE, MMMM d, y, h:mm a"),
+    "es": ("H:mm", "EEE H:mm", "d MMM", "d MMM y", "EEEE, d 'de' MMMM 'de' y, H:mm"),
+}
+
+
+def short_time(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return "10:42 am" today, "Tue 4:05 pm" this week, "Nov 20" this year, else "Nov 20, 2025"."""
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    clock, weekday, day, year, _whole = _PATTERNS[current_language()]
+    if local.date() == today.date():
+        pattern = clock
+    elif local.isocalendar()[:2] == today.isocalendar()[:2]:
+        pattern = weekday
+    else:
+        pattern = day if local.year == today.year else year
+    return _formatted(local, pattern)
+
+
+def exact_time(moment: datetime, zone: ZoneInfo) -> str:
+    """Return the whole date and time with the zone's short name."""
+    local = moment.astimezone(zone)
+    return f"{_formatted(local, _PATTERNS[current_language()][4])} {local.tzname()}"
+
+
+def when(moment: datetime, zone: ZoneInfo | str, now: datetime) -> Markup:
+    """Return a <time> element: short on the page, exact in its title; `moment` must be aware."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone cannot be shown")
+    place = ZoneInfo(zone) if isinstance(zone, str) else zone
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.astimezone(place).isoformat(timespec="seconds"),
+        exact_time(moment, place),
+        short_time(moment, place, now),
+    )
+
+
+def phone(e164: str, region: str = "US") -> str:
+    """Return "(555) 010-2408" for a number of the clinic's region, else the international form."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return e164
+    is_national = number.country_code == phonenumbers.country_code_for_region(region)
+    style = PhoneNumberFormat.NATIONAL if is_national else PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(number, style)
+
+
+def money(minor: int, currency: str = "USD") -> str | Markup:
+    """Return "$4,800", cents only where there are some; from $10,000 compact, exact on hover."""
+    locale = current_language()
+    amount = Decimal(minor) / 100
+    exact = format_currency(
+        amount, currency, locale=locale, currency_digits=False, format=_digits(minor, locale)
+    )
+    if abs(minor) < COMPACT_FROM:
+        return exact
+    short = format_compact_currency(amount, currency, locale=locale, fraction_digits=0)
+    return Markup('<span title="{}">{}</span>').format(exact, short)
+
+
+def _digits(minor: int, locale: str) -> str:
+    number = "#,##0" if minor % 100 == 0 else "#,##0.00"
+    return f"{number} ¤" if locale == "es" else f"¤{number}"
+
+
+def _formatted(local: datetime, pattern: str) -> str:
+    written: str = format_datetime(local, pattern, locale=current_language())
+    return written.replace("AM", "am").replace("PM", "pm")

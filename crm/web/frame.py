@@ -1,0 +1,46 @@
+"""What stands around a page: who is signed in, in which clinic, and where one can go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from starlette.requests import Request
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the rail; `label` is already translated, `count` is a badge when not 0."""
+
+    label: str
+    href: str
+    icon: str
+    count: int = 0
+
+    def is_current(self, path: str) -> bool:
+        """Return whether a path is this page or lies below it."""
+        return path == self.href or path.startswith(self.href.rstrip("/") + "/")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Set by `accounts` as `request.state.frame`; the templates read it as `frame`.
+
+    `zone` and `now` are what `when` uses, `region` what `phone` uses.
+    """
+
+    clinic_id: UUID | None = None
+    clinic_name: str = ""
+    user_name: str = ""
+    nav: Sequence[NavItem] = ()
+    sign_out: str = ""
+    ribbon: str = ""
+    zone: str = "UTC"
+    region: str = "US"
+    now: datetime | None = None
+
+
+def frame_of(request: Request) -> Frame:
+    """Return the request's frame; an empty one where nobody is signed in."""
+    frame = getattr(request.state, "frame", None)
+    return frame if isinstance(frame, Frame) else Frame()

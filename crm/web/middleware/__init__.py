@@ -1,0 +1,1 @@
+"""What surrounds every request: plain ASGI, so that streams stay streams."""

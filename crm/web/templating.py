@@ -1,0 +1,146 @@
+"""Pages from templates: one Jinja environment over every package's `templates/` folder."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from crm.web import formats
+from crm.web.csrf import VISITOR_COOKIE
+from crm.web.flash import FLASH_COOKIE, flash_of
+from crm.web.forms import CLINIC_FIELD, CSRF_FIELD
+from crm.web.frame import Frame, frame_of
+from crm.web.language import _, current_language, plural_form
+from crm.web.state import web_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """The page being made: macros are called without context, so it does not travel in theirs."""
+
+    request: Request
+    frame: Frame
+    now: datetime | None
+
+
+_rendering: ContextVar[Rendering] = ContextVar("rendering")
+
+
+def environment(folders: Sequence[Path]) -> Environment:
+    """Build the environment over the packages' `templates/` folders.
+
+    `pipelines/lead.html` is `pipelines/templates/lead.html`, or the same name below the folder
+    itself; the layer's own files are found by their bare names (`base.html`, `macros/ui.html`).
+    """
+    every = [TEMPLATES, *(folder for folder in folders if folder != TEMPLATES)]
+    by_package = {folder.parent.name: FileSystemLoader(folder) for folder in every}
+    env = Environment(
+        loader=ChoiceLoader([PrefixLoader(by_package), FileSystemLoader(every)]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    env.policies["ext.i18n.trimmed"] = True  # as extraction does
+    # The extension adds this method at run time.
+    env.install_gettext_callables(_, plural_form, newstyle=True)  # type: ignore[attr-defined]
+    env.globals.update(
+        url_for=url_for,
+        asset=lambda name: web_of(_rendering.get().request).assets.url(name),
+        csrf_token=csrf_token,
+        guard=guard,
+        language=current_language,
+    )
+    env.filters.update(when=_when, phone=_phone, money=formats.money)
+    return env
+
+
+def render(request: Request, name: str, status_code: int = 200, **context: Any) -> Response:
+    """Return a page; what is in `context` is the template's, `now` also moves its times."""
+    return _respond(request, name, None, status_code, context)
+
+
+def render_block(
+    request: Request, name: str, block: str, status_code: int = 200, **context: Any
+) -> Response:
+    """Return one block of a template: the region of a page that a request replaces."""
+    return _respond(request, name, block, status_code, context)
+
+
+def url_for(name: str, /, **params: Any) -> str:
+    """Return a route's path: never the host, which is the sender's word."""
+    request = _rendering.get().request
+    return f"{request.scope.get('root_path', '')}{request.app.url_path_for(name, **params)}"
+
+
+def csrf_token() -> str:
+    """Return the token of the page being made, for a form or `hx-headers` (SEC-2)."""
+    request = _rendering.get().request
+    return web_of(request).csrf.token_for(request)
+
+
+def guard() -> Markup:
+    """Return the hidden fields of every form that writes: the token, and the page's clinic."""
+    field = Markup('<input type="hidden" name="{}" value="{}">')
+    fields = field.format(CSRF_FIELD, csrf_token())
+    clinic_id = _rendering.get().frame.clinic_id
+    return fields + field.format(CLINIC_FIELD, clinic_id) if clinic_id is not None else fields
+
+
+def _respond(
+    request: Request, name: str, block: str | None, status_code: int, context: Mapping[str, Any]
+) -> Response:
+    web, frame = web_of(request), frame_of(request)
+    flash = flash_of(request, web.signer) if block is None else None
+    everything = {"request": request, "frame": frame, "flash": flash, **context}
+    with _rendering_of(Rendering(request, frame, context.get("now") or frame.now)):
+        template = web.templates.get_template(name)
+        if block is None:
+            html = template.render(everything)
+        else:
+            html = "".join(template.blocks[block](template.new_context(everything)))
+    response = HTMLResponse(html, status_code, {"Content-Language": current_language()})
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    _set_cookies(request, response, has_flash=flash is not None)
+    return response
+
+
+def _set_cookies(request: Request, response: Response, *, has_flash: bool) -> None:
+    if has_flash:
+        response.delete_cookie(FLASH_COOKIE, secure=True, httponly=True, samesite="lax")
+    visitor = getattr(request.state, "new_visitor", None)
+    if visitor is not None:
+        response.set_cookie(VISITOR_COOKIE, visitor, secure=True, httponly=True, samesite="lax")
+
+
+@contextmanager
+def _rendering_of(rendering: Rendering) -> Iterator[None]:
+    token = _rendering.set(rendering)
+    try:
+        yield
+    finally:
+        _rendering.reset(token)
+
+
+def _when(moment: datetime, zone: ZoneInfo | str | None = None) -> Markup:
+    rendering = _rendering.get()
+    if rendering.now is None:
+        raise ValueError("a page that shows times is rendered with now=uow.now")
+    return formats.when(moment, zone or rendering.frame.zone, rendering.now)
+
+
+def _phone(e164: str) -> str:
+    return formats.phone(e164, _rendering.get().frame.region)
