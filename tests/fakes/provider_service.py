@@ -1,0 +1,293 @@
+"""The stand-in's answers: Twilio's Messages resource, its failures, its control address."""
+
+import base64
+import json
+import random
+import time
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from secrets import token_hex
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+from tests.fakes.provider_callbacks import Callbacks, Plan
+from tests.fakes.provider_http import Reply, Request
+from tests.fakes.provider_ledger import Asked, Ledger, attempt_of
+
+ROOT = "/2010-04-01/Accounts/"
+CONTROL = "/_control"
+MAX_BODY = 1600
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the stand-in behaves; percentages of accepted-looking requests, drawn at random."""
+
+    latency_ms: float = 0
+    percent_500: float = 0
+    percent_500_accepted: float = 0
+    percent_timeout: float = 0
+    percent_reset: float = 0
+    percent_reset_accepted: float = 0
+    percent_429: float = 0
+    retry_after_s: int = 1
+    blackout_s: float = 0
+    callbacks: bool = False
+    callback_delay_ms: float = 0
+    callback_retries: int = 0
+    callback_copies: int = 1
+    statuses: list[str] = field(default_factory=lambda: ["sent", "delivered"])
+    error_code: int | None = None
+    refuse: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+
+    def draw(self, dice: random.Random) -> str:
+        """Return the outcome of one request: `accepted`, or a failure by its name."""
+        left = dice.uniform(0, 100)
+        for name in _FAILURES:
+            left -= getattr(self, f"percent_{name}")
+            if left < 0:
+                return name
+        return "accepted"
+
+
+# Name of the failure: whether the text is accepted all the same, and what the caller sees.
+_FAILURES: dict[str, tuple[bool, Reply]] = {
+    "500": (False, Reply(500)),
+    "500_accepted": (True, Reply(500)),
+    "timeout": (True, Reply(is_silent=True)),
+    "reset": (False, Reply(is_reset=True)),
+    "reset_accepted": (True, Reply(is_reset=True)),
+    "429": (False, Reply(429)),
+}
+_CODES = {500: (20500, "Internal Server Error"), 429: (20429, "Too Many Requests")}
+
+
+class Service:
+    """Answers requests and keeps the ledger; runs in one thread."""
+
+    def __init__(self, ledger: Ledger, callbacks: Callbacks, accounts: dict[str, str]) -> None:
+        self._ledger = ledger
+        self._callbacks = callbacks
+        self._dice = random.Random(7)
+        self._dark_until = 0.0
+        self.behaviour = Behaviour(accounts=accounts)
+
+    def answer(self, request: Request) -> Reply:
+        """Return the reply to any request."""
+        parts = urlsplit(request.target)
+        if parts.path == CONTROL:
+            return self._control(request)
+        if not parts.path.startswith(ROOT):
+            return _error(404, 20404, f"The requested resource {parts.path} was not found")
+        account_sid, _, resource = parts.path.removeprefix(ROOT).partition("/")
+        if not self._is_known(account_sid, request):
+            return _error(401, 20003, "Authenticate")
+        if resource == "Messages.json" and request.method == "POST":
+            return self._create(account_sid, request)
+        if time.monotonic() < self._dark_until:
+            return Reply(is_reset=True)
+        if resource == "Messages.json":
+            return self._list(account_sid, parts.query)
+        found = self._ledger.find(
+            account_sid, resource.removeprefix("Messages/").removesuffix(".json")
+        )
+        if found is None:
+            return _error(404, 20404, f"The requested resource {parts.path} was not found")
+        return _json(200, _as_message(found))
+
+    def configure(self, changes: dict[str, object]) -> None:
+        """Change the behaviour; a `blackout_s` begins now. Raises TypeError for unknown names."""
+        self.behaviour = replace(self.behaviour, **changes)  # type: ignore[arg-type]
+        if "blackout_s" in changes:
+            self._dark_until = time.monotonic() + self.behaviour.blackout_s
+
+    def _control(self, request: Request) -> Reply:
+        if request.method == "POST":
+            try:
+                self.configure(json.loads(bytes(request.body)))
+            except (TypeError, ValueError) as error:
+                known = ", ".join(field.name for field in fields(Behaviour))
+                return _error(400, 0, f"{error} (known: {known})")
+        return _json(200, asdict(self.behaviour))
+
+    def _is_known(self, account_sid: str, request: Request) -> bool:
+        token = self.behaviour.accounts.get(account_sid)
+        given = request.headers.get("authorization", "")
+        wanted = base64.b64encode(f"{account_sid}:{token}".encode()).decode()
+        return token is not None and given == f"Basic {wanted}"
+
+    def _create(self, account_sid: str, request: Request) -> Reply:
+        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        refusal = _refusal(form, self.behaviour.refuse)
+        if time.monotonic() < self._dark_until:
+            outcome, is_accepted, reply = "blackout", False, Reply(is_reset=True)
+        elif refusal is not None:
+            outcome, is_accepted, reply = "refused", False, refusal
+        else:
+            outcome = self.behaviour.draw(self._dice)
+            is_accepted, reply = _FAILURES.get(outcome, (True, Reply(201)))
+        asked = self._asked(account_sid, form, request, outcome, is_accepted)
+        self._ledger.record(asked)
+        if is_accepted:
+            self._call_back(asked)
+        return replace(self._filled(reply, asked), delay_s=self.behaviour.latency_ms / 1000)
+
+    def _asked(
+        self, account_sid: str, form: dict[str, str], request: Request, outcome: str, took: bool
+    ) -> Asked:
+        callback = form.get("StatusCallback", "")
+        is_told = self.behaviour.callbacks and bool(callback)
+        return Asked(
+            sid=f"SM{token_hex(16)}" if took else None,
+            account_sid=account_sid,
+            to=form.get("To", ""),
+            sender=form.get("From", ""),
+            service_sid=form.get("MessagingServiceSid", ""),
+            body=form.get("Body", ""),
+            status_callback=callback,
+            attempt_id=attempt_of(callback),
+            outcome=outcome,
+            status="queued" if is_told else self.behaviour.statuses[-1],
+            begun_ns=request.begun_ns,
+            begun_at=request.begun_at,
+            received_ns=time.monotonic_ns(),
+            received_at=time.time(),
+        )
+
+    def _filled(self, reply: Reply, asked: Asked) -> Reply:
+        if reply.is_reset or reply.is_silent or reply.body:
+            return reply
+        if reply.status in _CODES:
+            wait = (("Retry-After", str(self.behaviour.retry_after_s)),)
+            failed = _error(reply.status, *_CODES[reply.status])
+            return replace(failed, headers=wait if reply.status == 429 else ())
+        first = "accepted" if asked.service_sid else "queued"  # TW-21
+        return _json(201, {**_as_message(asked), "status": first, "date_sent": None})
+
+    def _call_back(self, asked: Asked) -> None:
+        how = self.behaviour
+        if not (how.callbacks and asked.status_callback):
+            return
+        params = {
+            "MessageSid": asked.sid or "",
+            "SmsSid": asked.sid or "",
+            "AccountSid": asked.account_sid,
+            "ApiVersion": "2010-04-01",
+            "To": asked.to,
+            "From": asked.sender,
+        }
+        if asked.service_sid:
+            params["MessagingServiceSid"] = asked.service_sid
+        plan = Plan(
+            tuple(how.statuses),
+            how.callback_delay_ms / 1000,
+            how.callback_retries,
+            how.callback_copies,
+            how.error_code,
+        )
+        self._callbacks.start(asked.status_callback, params, how.accounts[asked.account_sid], plan)
+
+    def _list(self, account_sid: str, query: str) -> Reply:
+        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        try:
+            since, before = _period(asked)
+            page, size = int(asked.get("Page", 0)), int(asked.get("PageSize", 50))
+        except ValueError:
+            return _error(400, 20001, "A parameter is malformed")
+        found = self._ledger.search(
+            account_sid, asked.get("To", ""), asked.get("From", ""), since, before
+        )
+        base = f"{ROOT}{account_sid}/Messages.json"
+        shown = found[page * size : (page + 1) * size]
+
+        def uri(number: int) -> str:
+            return f"{base}?{urlencode({**asked, 'PageSize': size, 'Page': number})}"
+
+        return _json(
+            200,
+            {
+                "messages": [_as_message(each) for each in shown],
+                "page": page,
+                "page_size": size,
+                "start": page * size,
+                "end": page * size + max(len(shown) - 1, 0),
+                "uri": uri(page),
+                "first_page_uri": uri(0),
+                "previous_page_uri": uri(page - 1) if page else None,
+                "next_page_uri": uri(page + 1) if len(found) > (page + 1) * size else None,
+            },
+        )
+
+
+def _refusal(form: dict[str, str], refuse: dict[str, int]) -> Reply | None:
+    to = form.get("To", "")
+    if to in refuse:
+        return _error(400, refuse[to], "The number is refused, as configured")
+    if not to:
+        return _error(400, 21604, "A 'To' phone number is required.")
+    if not (to.startswith("+") and to[1:].isdigit() and 8 <= len(to) <= 16):
+        return _error(400, 21211, f"Invalid 'To' Phone Number: {to}")
+    if not (form.get("From") or form.get("MessagingServiceSid")):
+        return _error(400, 21603, "A 'From' phone number is required.")
+    if not form.get("Body"):
+        return _error(400, 21602, "Message body is required.")
+    if len(form["Body"]) > MAX_BODY:
+        return _error(400, 21617, "The concatenated message body exceeds 1600 characters")
+    return None
+
+
+def _period(asked: dict[str, str]) -> tuple[float, float]:
+    since, before = 0.0, float("inf")
+    if "DateSent" in asked:
+        day = _instant(asked["DateSent"]).replace(hour=0, minute=0, second=0, microsecond=0)
+        since, before = day.timestamp(), (day + timedelta(days=1)).timestamp()
+    if "DateSent>" in asked:
+        since = _instant(asked["DateSent>"]).timestamp()
+    if "DateSent<" in asked:
+        last = asked["DateSent<"]
+        whole_day = timedelta(days=1) if len(last) == len("2000-01-01") else timedelta()
+        before = (_instant(last) + whole_day).timestamp()
+    return since, before
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _as_message(asked: Asked) -> dict[str, object]:
+    uri = f"{ROOT}{asked.account_sid}/Messages/{asked.sid}"
+    date = formatdate(asked.received_at).replace("-0000", "+0000")
+    limit = 160 if asked.body.isascii() else 70
+    return {
+        "sid": asked.sid,
+        "account_sid": asked.account_sid,
+        "messaging_service_sid": asked.service_sid or None,
+        "to": asked.to,
+        "from": asked.sender or None,
+        "body": asked.body,
+        "status": asked.status,
+        "direction": "outbound-api",
+        "num_segments": str(-(-len(asked.body) // limit)),
+        "num_media": "0",
+        "price": None,
+        "price_unit": "USD",
+        "error_code": None,
+        "error_message": None,
+        "date_created": date,
+        "date_updated": date,
+        "date_sent": date,
+        "api_version": "2010-04-01",
+        "uri": f"{uri}.json",
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+    }
+
+
+def _error(status: int, code: int, message: str) -> Reply:
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return _json(status, {"code": code, "message": message, "more_info": more, "status": status})
+
+
+def _json(status: int, value: object) -> Reply:
+    return Reply(status, json.dumps(value).encode())
