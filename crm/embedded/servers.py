@@ -33,7 +33,8 @@ SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Commits still survive a crash of the server, only not one of the machine.
+UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Postgres:
             place = f"/proc/self/fd/{kept[-1]}"
         arguments = (str(self.installation / "bin" / name), "-D", place, *options)
         return Program(
-            name="PostgreSQL",
+            name=name,
             arguments=arguments,
             uid=self.user.uid,
             gid=self.user.gid,
@@ -152,7 +153,7 @@ def valkey_server(folder: DataFolder, program: Path, user: User) -> Server:
     arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
     return Server(
         Program(
-            name="Valkey",
+            name=program.name,
             arguments=(str(program), *arguments),
             uid=user.uid,
             gid=user.gid,
