@@ -59,7 +59,7 @@ class Owner:
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
-            env={"PYTHONPATH": self.modules, "PATH": os.defpath, "TMPDIR": str(data)},
+            env={"PYTHONPATH": self.modules, "PATH": os.defpath, "TMPDIR": str(data.parent)},
             user=self.uid,
             group=self.uid,
             extra_groups=None if self.uid is None else [],
@@ -76,8 +76,8 @@ class Owner:
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
     """A folder that everybody may enter, unlike pytest's own."""
-    path = Path(tempfile.mkdtemp(prefix="embedded-test-"))
-    path.chmod(0o755)
+    path = Path(tempfile.mkdtemp(prefix="embedded-test-", dir="/tmp"))
+    path.chmod(0o777)
     yield path
     shutil.rmtree(path)
 
@@ -353,6 +353,17 @@ def test_running_servers_are_found_by_their_folder(tmp_path: Path) -> None:
     assert embedded.find_running(tmp_path) is None
     (tmp_path / data_folder.RECORD).write_text("{")
     assert embedded.find_running(tmp_path) is None
+
+
+@pytest.mark.parametrize("folder", ["private", "x" * 90])
+def test_sockets_go_elsewhere_where_the_temporary_folder_does_not_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    temporary = tmp_path / folder
+    temporary.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with embedded.start(tmp_path / "data", fsync=False) as running:
+        assert running.answer()
 
 
 def test_a_record_cannot_make_a_start_remove_another_folder(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from crm.embedded.errors import AlreadyRunning, EmbeddedError
+from crm.embedded.programs import is_entered_by_all
 
 STOPPING_SECONDS = 60
 TICK_SECONDS = 0.02
@@ -141,6 +142,11 @@ def remove_run_folder(run: Path) -> None:
 
 
 def temporary_folder() -> str:
-    """Return the folder for temporary files, or /tmp where its path is too long for a socket's."""
+    """Return the folder for temporary files, or /tmp where that one does not serve.
+
+    It may be too long for a socket's path, or closed to the user as whom root runs the servers.
+    """
     folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) < SOCKET_PATH_BYTES else "/tmp"
+    is_short = len(os.fsencode(folder)) < SOCKET_PATH_BYTES
+    is_open = os.geteuid() != 0 or is_entered_by_all(Path(folder))
+    return folder if is_short and is_open else "/tmp"

@@ -86,11 +86,15 @@ def reachable_file(program: Path, copy: Path) -> Path:
 
 def is_open_to_all(program: Path) -> bool:
     """Say whether any user may read and run a program, and enter all folders above it."""
-    real = program.resolve()
-    above = {*program.absolute().parents, *real.parents}
-    return real.stat().st_mode & 0o005 == 0o005 and all(
-        folder.stat().st_mode & 0o001 for folder in above
+    return program.stat().st_mode & 0o005 == 0o005 and all(
+        is_entered_by_all(path.parent) for path in (program, program.resolve())
     )
+
+
+def is_entered_by_all(folder: Path) -> bool:
+    """Say whether any user may pass through a folder and all above it."""
+    passed = {folder.absolute(), *folder.absolute().parents, *folder.resolve().parents}
+    return all(path.stat().st_mode & 0o001 for path in passed)
 
 
 def open_to_all(folder: Path) -> None:
