@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlalchemy.engine import make_url
 
@@ -100,4 +101,6 @@ def given_redis_url(address: str | None, worker: str) -> str | None:
     number = worker.removeprefix("gw")
     if not number.isdigit():
         return address
-    return make_url(address).set(database=number).render_as_string(hide_password=False)
+    parts = urlsplit(address)
+    query = urlencode({**dict(parse_qsl(parts.query)), "db": number})
+    return urlunsplit(parts._replace(query=query))

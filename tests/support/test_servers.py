@@ -14,6 +14,7 @@ from tests.support.servers import given_redis_url, start_test_servers
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     monkeypatch.delenv("TEST_REDIS_URL", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
 
 
@@ -65,6 +66,7 @@ def test_one_named_server_is_completed_by_an_own_one(
 
 
 def test_each_xdist_worker_has_a_database_of_a_named_redis() -> None:
-    assert given_redis_url("redis://:pw@cache:6379", "gw3") == "redis://:pw@cache:6379/3"
+    assert given_redis_url("redis://:pw@cache:6379/5", "gw3") == "redis://:pw@cache:6379/5?db=3"
+    assert given_redis_url("unix:///run/r.sock?db=9", "gw3") == "unix:///run/r.sock?db=3"
     assert given_redis_url("redis://cache:6379/5", "") == "redis://cache:6379/5"
     assert given_redis_url("", "gw3") is None
