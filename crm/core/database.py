@@ -71,7 +71,7 @@ class Database:
             tenancy.guard(session, clinic_id)
             uow = UnitOfWork(session, clinic_id, principal, now, self.subscriptions, self.keyring)
             yield uow
-            uow.record_changes()
+            uow.finish()
             session.commit()
         for (kind, queue), ids in uow.rings.items():
             self.doorbell.ring(kind, ids, queue)

@@ -20,6 +20,14 @@ from crm.core.principal import Principal
 RING_GRACE = timedelta(seconds=5)
 """How long a fresh row is left to its ring before the sweep takes it for lost."""
 
+
+class LastStatement(Protocol):
+    """Something gathered during a transaction and written just before its commit."""
+
+    def write(self, uow: "UnitOfWork") -> None:
+        """Write it, rows in id order: these locks are the hottest and are held the shortest."""
+
+
 Row = TypeVar("Row", bound=ClinicScoped)
 
 
@@ -48,6 +56,7 @@ class UnitOfWork:
     subscriptions: Subscriptions
     keyring: Keyring
     rings: dict[tuple[str, str], list[UUID]] = field(default_factory=dict)
+    last: dict[str, "LastStatement"] = field(default_factory=dict)
 
     @property
     def reserved_until(self) -> datetime:
@@ -136,6 +145,13 @@ class UnitOfWork:
     def decrypt(self, row_id: UUID, token: str) -> str:
         """Decrypt a field of a row of this clinic. Raises Undecipherable."""
         return self.keyring.decrypt(self.session, self.clinic_id, row_id, token)
+
+    def finish(self) -> None:
+        """Write the history of fields, then what was left for the last statements."""
+        self.record_changes()
+        self.session.flush()
+        for key in sorted(self.last):
+            self.last[key].write(self)
 
     def record_changes(self) -> None:
         """Write what changed in declared fields to the history, encrypted."""

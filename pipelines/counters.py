@@ -1,0 +1,54 @@
+"""Board totals, kept by the write path: aggregated, and written last, in stage order."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+
+from crm.core.uow import UnitOfWork
+from pipelines.models import StageCounter
+
+_KEY = "stage_counters"
+
+
+@dataclass
+class Deltas:
+    """What a transaction changes in the counters of stages: leads and cents."""
+
+    leads: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
+    value_cents: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
+
+    def write(self, uow: UnitOfWork) -> None:
+        """Add the deltas in one statement, rows in stage order, so that two never deadlock."""
+        rows = [
+            {
+                "clinic_id": uow.clinic_id,
+                "id": stage_id,
+                "leads": self.leads[stage_id],
+                "value_cents": self.value_cents[stage_id],
+            }
+            for stage_id in sorted(self.leads)
+            if self.leads[stage_id] or self.value_cents[stage_id]
+        ]
+        if not rows:
+            return
+        table = StageCounter.__table__  # type: ignore[attr-defined]
+        statement = insert(table).values(rows)
+        uow.session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["clinic_id", "id"],
+                set_={
+                    "leads": table.c.leads + statement.excluded.leads,
+                    "value_cents": table.c.value_cents + statement.excluded.value_cents,
+                },
+            )
+        )
+
+
+def count(uow: UnitOfWork, stage_id: UUID, leads: int, value_cents: int) -> None:
+    """Add leads and cents to a stage's counter at the end of the transaction."""
+    deltas = uow.last.setdefault(_KEY, Deltas())
+    assert isinstance(deltas, Deltas)
+    deltas.leads[stage_id] += leads
+    deltas.value_cents[stage_id] += value_cents
