@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.engine import make_url
 
@@ -101,6 +101,5 @@ def given_redis_url(address: str | None, worker: str) -> str | None:
     number = worker.removeprefix("gw")
     if not number.isdigit():
         return address
-    parts = urlsplit(address)
-    query = urlencode({**dict(parse_qsl(parts.query)), "db": number})
-    return urlunsplit(parts._replace(query=query))
+    server, _, query = address.partition("?")
+    return f"{server}?{urlencode({**dict(parse_qsl(query)), 'db': number})}"
