@@ -1,6 +1,6 @@
 """A stand-in for Twilio's REST API in its own process, with a ledger of its own.
 
-`python -m tests.fakes.provider --port 0 --ledger FILE.sqlite` prints `ready PORT` and serves on
+`python -m tests.fakes.provider --port 0 --ledger FILE` prints `ready PORT` and serves on
 loopback until SIGTERM. `ProviderStandIn` starts and reads it from a test or a bench.
 """
 
@@ -23,7 +23,7 @@ import uvloop
 
 from tests.fakes.provider_callbacks import Callbacks, signed_post
 from tests.fakes.provider_http import HttpConnection
-from tests.fakes.provider_ledger import Asked, CalledBack, Ledger
+from tests.fakes.provider_ledger import Asked, CalledBack, Ledger, read_ledger
 from tests.fakes.provider_service import CONTROL, Behaviour, Service
 
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
@@ -37,7 +37,7 @@ class ProviderStandIn:
 
     def __init__(self, ledger: Path | None = None, **behaviour: object) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="provider-"))
-        self._path = ledger or self._folder / "ledger.sqlite"
+        self._path = ledger or self._folder / "ledger.jsonl"
         self._behaviour = behaviour
         self._process: subprocess.Popen[str] | None = None
         self.account_sid = ACCOUNT_SID
@@ -107,19 +107,11 @@ class ProviderStandIn:
 
     def asked(self) -> list[Asked]:
         """Return every request to send that it read, accepted or not."""
-        ledger = Ledger(self._path)
-        try:
-            return ledger.all_asked()
-        finally:
-            ledger.close()
+        return read_ledger(self._path).asked
 
     def callbacks(self) -> list[CalledBack]:
         """Return every attempt to deliver a status callback."""
-        ledger = Ledger(self._path)
-        try:
-            return ledger.all_callbacks()
-        finally:
-            ledger.close()
+        return read_ledger(self._path).called
 
     def text_in(self, url: str, *, sender: str, to: str, body: str, sid: str) -> int:
         """Post a patient's text to our webhook, signed; return the HTTP status (TW-10)."""

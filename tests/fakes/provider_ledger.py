@@ -1,14 +1,18 @@
-"""What the provider stand-in was asked, kept in SQLite before it answers."""
+"""What the provider stand-in was asked: an append-only file, written before it answers."""
 
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
+
+_ATTEMPT = re.compile(r"[?&]a=([^&#]*)")
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """One request to send a text: who, what, when it began and was read, how it ended.
 
     `begun_ns` and `received_ns` are the machine's monotonic clock, `*_at` seconds since 1970.
@@ -35,8 +39,7 @@ class Asked:
         return self.sid is not None
 
 
-@dataclass(frozen=True)
-class CalledBack:
+class CalledBack(NamedTuple):
     """One attempt to deliver a status callback; `answer` is the HTTP status, or 0 for none."""
 
     sid: str
@@ -44,75 +47,86 @@ class CalledBack:
     answer: int
 
 
-_COLUMNS = [field.name for field in fields(Asked)]
-_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS asked (seq INTEGER PRIMARY KEY, {_NAMES});
-CREATE UNIQUE INDEX IF NOT EXISTS asked_sid ON asked (sid);
-CREATE INDEX IF NOT EXISTS asked_to ON asked ("to");
-CREATE TABLE IF NOT EXISTS called_back (seq INTEGER PRIMARY KEY, sid, status, answer);
-"""
-_INSERT = f"INSERT INTO asked ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-
-
 class Ledger:
-    """The stand-in's own record; each write is on file, and outlives a killed process."""
+    """The file of one stand-in, and its content in memory; outlives a killed process.
+
+    One line a fact, in one write each: `["asked", …]`, `["status", sid, status]`, `["called", …]`.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self.asked: list[Asked] = []
+        self.called: list[CalledBack] = []
+        self._by_sid: dict[str, int] = {}
+        self._by_to: defaultdict[str, list[int]] = defaultdict(list)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        # What a killed process left half written was never answered: it does not count.
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            kind, *values = json.loads(line)
+            self._apply(kind, values)
 
     def record(self, asked: Asked) -> None:
         """Keep one request."""
-        self._db.execute(_INSERT, astuple(asked))
+        self._append("asked", *asked)
 
     def set_status(self, sid: str, status: str) -> None:
         """Move a text to its next status."""
-        self._db.execute("UPDATE asked SET status = ? WHERE sid = ?", (status, sid))
+        self._append("status", sid, status)
 
     def record_callback(self, called: CalledBack) -> None:
         """Keep one attempt of a callback."""
-        self._db.execute(
-            "INSERT INTO called_back (sid, status, answer) VALUES (?, ?, ?)", astuple(called)
-        )
+        self._append("called", *called)
 
     def find(self, account_sid: str, sid: str) -> Asked | None:
         """Return the accepted text with this sid."""
-        found = self._select("WHERE account_sid = ? AND sid = ?", (account_sid, sid))
-        return next(iter(found), None)
+        place = self._by_sid.get(sid)
+        found = self.asked[place] if place is not None else None
+        return found if found is not None and found.account_sid == account_sid else None
 
     def search(
         self, account_sid: str, to: str, sender: str, since: float, before: float
     ) -> list[Asked]:
         """Return the accepted texts of a period [since, before), newest first."""
-        where, values = "WHERE sid IS NOT NULL AND account_sid = ?", [account_sid]
-        for column, value in (('"to"', to), ("sender", sender)):
-            if value:
-                where += f" AND {column} = ?"
-                values.append(value)
-        where += " AND received_at >= ? AND received_at < ? ORDER BY seq DESC"
-        return self._select(where, (*values, since, before))
-
-    def all_asked(self) -> list[Asked]:
-        """Return every request, in the order it was recorded."""
-        return self._select("ORDER BY seq", ())
-
-    def all_callbacks(self) -> list[CalledBack]:
-        """Return every callback attempt, in the order it ended."""
-        rows = self._db.execute("SELECT sid, status, answer FROM called_back ORDER BY seq")
-        return [CalledBack(*row) for row in rows]
+        places = self._by_to[to] if to else range(len(self.asked))
+        return [
+            asked
+            for asked in (self.asked[place] for place in reversed(places))
+            if asked.is_accepted
+            and asked.account_sid == account_sid
+            and (not sender or asked.sender == sender)
+            and since <= asked.received_at < before
+        ]
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        os.close(self._file)
 
-    def _select(self, where: str, values: Iterable[object]) -> list[Asked]:
-        rows = self._db.execute(f"SELECT {_NAMES} FROM asked {where}", tuple(values))
-        return [Asked(*row) for row in rows]
+    def _append(self, kind: str, *values: object) -> None:
+        os.write(self._file, json.dumps([kind, *values]).encode() + b"\n")
+        self._apply(kind, values)
+
+    def _apply(self, kind: str, values: Sequence[Any]) -> None:
+        if kind == "asked":
+            asked = Asked(*values)
+            if asked.sid is not None:
+                self._by_sid[asked.sid] = len(self.asked)
+            self._by_to[asked.to].append(len(self.asked))
+            self.asked.append(asked)
+        elif kind == "status":
+            sid, status = values
+            place = self._by_sid[sid]
+            self.asked[place] = self.asked[place]._replace(status=status)
+        else:
+            self.called.append(CalledBack(*values))
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Return what is in a ledger's file now; its stand-in may be running."""
+    ledger = Ledger(path)
+    ledger.close()
+    return ledger
 
 
 def attempt_of(status_callback: str) -> str:
     """Return the attempt id that a StatusCallback address carries (TW-24), or an empty text."""
-    return parse_qs(urlsplit(status_callback).query).get("a", [""])[0]
+    found = _ATTEMPT.search(status_callback)
+    return unquote_plus(found[1]) if found else ""

@@ -1,22 +1,28 @@
 """The stand-in's answers: Twilio's Messages resource, its failures, its control address."""
 
-import base64
 import json
 import random
 import time
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import formatdate
+from functools import cached_property
 from secrets import token_hex
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.fakes.provider_callbacks import Callbacks, Plan
 from tests.fakes.provider_http import Reply, Request
 from tests.fakes.provider_ledger import Asked, Ledger, attempt_of
+from tests.fakes.provider_messages import (
+    ROOT,
+    as_message,
+    basic_auth,
+    error_reply,
+    json_reply,
+    period,
+    read_form,
+    refusal,
+)
 
-ROOT = "/2010-04-01/Accounts/"
 CONTROL = "/_control"
-MAX_BODY = 1600
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,14 @@ class Behaviour:
     refuse: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def _fails(self) -> bool:
+        return any(getattr(self, f"percent_{name}") for name in _FAILURES)
+
     def draw(self, dice: random.Random) -> str:
         """Return the outcome of one request: `accepted`, or a failure by its name."""
+        if not self._fails:
+            return "accepted"
         left = dice.uniform(0, 100)
         for name in _FAILURES:
             left -= getattr(self, f"percent_{name}")
@@ -79,10 +91,10 @@ class Service:
         if parts.path == CONTROL:
             return self._control(request)
         if not parts.path.startswith(ROOT):
-            return _error(404, 20404, f"The requested resource {parts.path} was not found")
+            return error_reply(404, 20404, f"The requested resource {parts.path} was not found")
         account_sid, _, resource = parts.path.removeprefix(ROOT).partition("/")
         if not self._is_known(account_sid, request):
-            return _error(401, 20003, "Authenticate")
+            return error_reply(401, 20003, "Authenticate")
         if resource == "Messages.json" and request.method == "POST":
             return self._create(account_sid, request)
         if time.monotonic() < self._dark_until:
@@ -93,8 +105,8 @@ class Service:
             account_sid, resource.removeprefix("Messages/").removesuffix(".json")
         )
         if found is None:
-            return _error(404, 20404, f"The requested resource {parts.path} was not found")
-        return _json(200, _as_message(found))
+            return error_reply(404, 20404, f"The requested resource {parts.path} was not found")
+        return json_reply(200, as_message(found))
 
     def configure(self, changes: dict[str, object]) -> None:
         """Change the behaviour; a `blackout_s` begins now. Raises TypeError for unknown names."""
@@ -108,22 +120,21 @@ class Service:
                 self.configure(json.loads(bytes(request.body)))
             except (TypeError, ValueError) as error:
                 known = ", ".join(field.name for field in fields(Behaviour))
-                return _error(400, 0, f"{error} (known: {known})")
-        return _json(200, asdict(self.behaviour))
+                return error_reply(400, 0, f"{error} (known: {known})")
+        return json_reply(200, asdict(self.behaviour))
 
     def _is_known(self, account_sid: str, request: Request) -> bool:
         token = self.behaviour.accounts.get(account_sid)
         given = request.headers.get("authorization", "")
-        wanted = base64.b64encode(f"{account_sid}:{token}".encode()).decode()
-        return token is not None and given == f"Basic {wanted}"
+        return token is not None and given == basic_auth(account_sid, token)
 
     def _create(self, account_sid: str, request: Request) -> Reply:
-        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        refusal = _refusal(form, self.behaviour.refuse)
+        form = read_form(request.body.decode())
+        refused = refusal(form, self.behaviour.refuse)
         if time.monotonic() < self._dark_until:
             outcome, is_accepted, reply = "blackout", False, Reply(is_reset=True)
-        elif refusal is not None:
-            outcome, is_accepted, reply = "refused", False, refusal
+        elif refused is not None:
+            outcome, is_accepted, reply = "refused", False, refused
         else:
             outcome = self.behaviour.draw(self._dice)
             is_accepted, reply = _FAILURES.get(outcome, (True, Reply(201)))
@@ -131,7 +142,9 @@ class Service:
         self._ledger.record(asked)
         if is_accepted:
             self._call_back(asked)
-        return replace(self._filled(reply, asked), delay_s=self.behaviour.latency_ms / 1000)
+        filled = self._filled(reply, asked)
+        latency_s = self.behaviour.latency_ms / 1000
+        return replace(filled, delay_s=latency_s) if latency_s else filled
 
     def _asked(
         self, account_sid: str, form: dict[str, str], request: Request, outcome: str, took: bool
@@ -160,10 +173,10 @@ class Service:
             return reply
         if reply.status in _CODES:
             wait = (("Retry-After", str(self.behaviour.retry_after_s)),)
-            failed = _error(reply.status, *_CODES[reply.status])
+            failed = error_reply(reply.status, *_CODES[reply.status])
             return replace(failed, headers=wait if reply.status == 429 else ())
         first = "accepted" if asked.service_sid else "queued"  # TW-21
-        return _json(201, {**_as_message(asked), "status": first, "date_sent": None})
+        return json_reply(201, {**as_message(asked), "status": first, "date_sent": None})
 
     def _call_back(self, asked: Asked) -> None:
         how = self.behaviour
@@ -191,10 +204,10 @@ class Service:
     def _list(self, account_sid: str, query: str) -> Reply:
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
         try:
-            since, before = _period(asked)
+            since, before = period(asked)
             page, size = int(asked.get("Page", 0)), int(asked.get("PageSize", 50))
         except ValueError:
-            return _error(400, 20001, "A parameter is malformed")
+            return error_reply(400, 20001, "A parameter is malformed")
         found = self._ledger.search(
             account_sid, asked.get("To", ""), asked.get("From", ""), since, before
         )
@@ -204,10 +217,10 @@ class Service:
         def uri(number: int) -> str:
             return f"{base}?{urlencode({**asked, 'PageSize': size, 'Page': number})}"
 
-        return _json(
+        return json_reply(
             200,
             {
-                "messages": [_as_message(each) for each in shown],
+                "messages": [as_message(each) for each in shown],
                 "page": page,
                 "page_size": size,
                 "start": page * size,
@@ -218,76 +231,3 @@ class Service:
                 "next_page_uri": uri(page + 1) if len(found) > (page + 1) * size else None,
             },
         )
-
-
-def _refusal(form: dict[str, str], refuse: dict[str, int]) -> Reply | None:
-    to = form.get("To", "")
-    if to in refuse:
-        return _error(400, refuse[to], "The number is refused, as configured")
-    if not to:
-        return _error(400, 21604, "A 'To' phone number is required.")
-    if not (to.startswith("+") and to[1:].isdigit() and 8 <= len(to) <= 16):
-        return _error(400, 21211, f"Invalid 'To' Phone Number: {to}")
-    if not (form.get("From") or form.get("MessagingServiceSid")):
-        return _error(400, 21603, "A 'From' phone number is required.")
-    if not form.get("Body"):
-        return _error(400, 21602, "Message body is required.")
-    if len(form["Body"]) > MAX_BODY:
-        return _error(400, 21617, "The concatenated message body exceeds 1600 characters")
-    return None
-
-
-def _period(asked: dict[str, str]) -> tuple[float, float]:
-    since, before = 0.0, float("inf")
-    if "DateSent" in asked:
-        day = _instant(asked["DateSent"]).replace(hour=0, minute=0, second=0, microsecond=0)
-        since, before = day.timestamp(), (day + timedelta(days=1)).timestamp()
-    if "DateSent>" in asked:
-        since = _instant(asked["DateSent>"]).timestamp()
-    if "DateSent<" in asked:
-        last = asked["DateSent<"]
-        whole_day = timedelta(days=1) if len(last) == len("2000-01-01") else timedelta()
-        before = (_instant(last) + whole_day).timestamp()
-    return since, before
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _as_message(asked: Asked) -> dict[str, object]:
-    uri = f"{ROOT}{asked.account_sid}/Messages/{asked.sid}"
-    date = formatdate(asked.received_at).replace("-0000", "+0000")
-    limit = 160 if asked.body.isascii() else 70
-    return {
-        "sid": asked.sid,
-        "account_sid": asked.account_sid,
-        "messaging_service_sid": asked.service_sid or None,
-        "to": asked.to,
-        "from": asked.sender or None,
-        "body": asked.body,
-        "status": asked.status,
-        "direction": "outbound-api",
-        "num_segments": str(-(-len(asked.body) // limit)),
-        "num_media": "0",
-        "price": None,
-        "price_unit": "USD",
-        "error_code": None,
-        "error_message": None,
-        "date_created": date,
-        "date_updated": date,
-        "date_sent": date,
-        "api_version": "2010-04-01",
-        "uri": f"{uri}.json",
-        "subresource_uris": {"media": f"{uri}/Media.json"},
-    }
-
-
-def _error(status: int, code: int, message: str) -> Reply:
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return _json(status, {"code": code, "message": message, "more_info": more, "status": status})
-
-
-def _json(status: int, value: object) -> Reply:
-    return Reply(status, json.dumps(value).encode())

@@ -1,0 +1,1 @@
+"""The bench: each bar of the product beside its yardstick, in one run."""
