@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 from crm.accounts.actions import add_clinic
@@ -19,6 +20,10 @@ from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.runtime import build_runtime
 from tests.support.servers import TestServers, start_test_servers
+
+# A busy machine is slow now and then; that a test took long says nothing about what it tests.
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
 
 LOGIN = "frontdesk"
 TEMPLATE = "frontdesk_template"
