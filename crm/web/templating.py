@@ -59,6 +59,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     env.install_gettext_callables(_, plural_form, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         url_for=url_for,
+        here=here,
         asset=lambda name: web_of(_rendering.get().request).assets.url(name),
         csrf_token=csrf_token,
         guard=guard,
@@ -84,6 +85,11 @@ def url_for(name: str, /, **params: Any) -> str:
     """Return a route's path: never the host, which is the sender's word."""
     request = _rendering.get().request
     return f"{request.scope.get('root_path', '')}{request.app.url_path_for(name, **params)}"
+
+
+def here(**params: str) -> str:
+    """Return the page's own address with these query parameters set and its others kept."""
+    return f"?{_rendering.get().request.url.include_query_params(**params).query}"
 
 
 def csrf_token() -> str:

@@ -1,0 +1,1 @@
+"""Tests of the rendering layer, each with a tiny application of its own."""
