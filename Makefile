@@ -1,0 +1,111 @@
+# Frontdesk. The recipes need Python 3.11 or newer, git, make and a POSIX shell, and nothing else.
+
+PYTHON ?= python3
+PORT ?= 8000
+JOBS ?= 2
+PROFILE ?= short
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv --quiet pip
+COMPILE := $(UV) compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test test-faults check fix bench setup lock
+
+help:
+	@echo 'make run          serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
+	@echo 'make test         all tests but the fault tests; ARGS="-k word" is passed on'
+	@echo 'make test-faults  kill real processes; PROFILE=short (default) or full'
+	@echo 'make check        formatting, lint, types, layers, rules, translations'
+	@echo 'make fix          format, and repair what the linter can'
+	@echo 'make bench        measure; ARGS="..." is passed on'
+	@echo 'make setup        make the environment for development in $(VENV)'
+	@echo 'make lock         write the lock files; ARGS=--upgrade takes newer versions'
+
+run: $(VENV)/.run
+	@FRONTDESK_ENV=$${FRONTDESK_ENV:-demo} PORT=$(PORT) $(BIN)/frontdesk dev $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'not faults' $(ARGS)
+
+test-faults: $(VENV)/.dev
+	@FAULTS_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m faults $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture
+	@if [ -e crm/web/translations.py ] || [ -e crm/web/translations/__main__.py ]; then \
+		echo '$(BIN)/python -m crm.web.translations check'; \
+		$(BIN)/python -m crm.web.translations check; \
+	fi
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench $(ARGS)
+
+setup: $(VENV)/.dev
+
+lock: $(VENV)/.uv
+	$(COMPILE) --extra embedded --group dev --group build -o requirements-dev.lock $(ARGS)
+	$(COMPILE) --extra embedded --group build -c requirements-dev.lock -o requirements-run.lock
+	$(COMPILE) -c requirements-dev.lock -o requirements.lock
+	@$(PYTHON) -c 'import pathlib, sys; sys.exit(any("://" in p.read_text() for p in \
+		pathlib.Path().glob("requirements*.lock")) and "a lock file holds an address")'
+
+# What `make run` needs. Each stamp is newer than what it was made from, so a second call does nothing.
+$(VENV)/.run: requirements-run.lock pyproject.toml | $(VENV)/.uv
+	$(call install,requirements-run.lock)
+	@touch $@
+
+# What development needs, which is a superset.
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.uv
+	$(call install,requirements-dev.lock)
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.uv: | $(VENV)/.made
+	@echo 'Installing the installer ...'
+	@$(BIN)/python -c "$$UV_LINES" > $(VENV)/uv.lock
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+		--only-binary :all: -r $(VENV)/uv.lock
+	@touch $@
+
+$(VENV)/.made:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 none; do \
+		if [ $$python = none ]; then echo 'Frontdesk needs Python 3.11 or newer.' >&2; exit 1; fi; \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then break; fi; \
+	done; \
+	if ! $$python -c 'import ensurepip, venv' 2> /dev/null; then \
+		echo 'Python cannot make an environment: install python3-venv' \
+			'(on Debian and Ubuntu: sudo apt install python3-venv).' >&2; exit 1; \
+	fi; \
+	echo 'Making the environment $(VENV) ...'; \
+	$$python -m venv $(VENV)
+	@touch $@
+
+# Every download is checked against a hash, the build backend's too, hence no build isolation.
+define install
+@echo 'Installing what $(1) lists (a minute or two the first time) ...'
+@$(UV) install --python $(BIN)/python --require-hashes --only-binary :all: -r $(1)
+@$(UV) install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+endef
+
+# The lines of the installer's own pin and hashes in the lock.
+define UV_LINES
+import itertools, pathlib
+lines = pathlib.Path("requirements-run.lock").read_text().splitlines()
+first = next(i for i, line in enumerate(lines) if line.startswith("uv=="))
+more = itertools.takewhile(lambda line: line.startswith(" "), lines[first + 1:])
+print(lines[first], *more, sep="\n")
+endef
+export UV_LINES
