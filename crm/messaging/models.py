@@ -154,6 +154,12 @@ class Communication(ClinicScoped, Due, table=True):
             "provider_id",
             postgresql_where=text("provider_id IS NOT NULL"),
         ),
+        Index(
+            "ix_communications_attempt",
+            "clinic_id",
+            "attempt_id",
+            postgresql_where=text("attempt_id IS NOT NULL"),
+        ),
     )
     retention = DataClass.MESSAGE
 
@@ -170,6 +176,9 @@ class Communication(ClinicScoped, Due, table=True):
     dedupe_key: str
     template_version_id: UUID | None = None
     body: str | None = Field(default=None, description="Encrypted; rendered by the last gate.")
+    merge_values: str | None = Field(
+        default=None, description="Encrypted JSON: merge fields that only the queuer knew."
+    )
     useful_until: datetime | None = None
     held_reason: str | None = None
     reason: str | None = Field(default=None, description="Why it was blocked, failed or voided.")
