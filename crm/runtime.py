@@ -12,6 +12,7 @@ from crm.core.events import Subscriptions
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.core.uow import Doorbell, SilentDoorbell
+from workers.broker import Doorbell as RedisDoorbell
 
 
 class NotConfigured(RuntimeError):
@@ -40,7 +41,15 @@ def build_runtime(
         subscriptions=subscriptions,
         work={work.kind: work for work in registry.WORK},
         fact_sources=registry.FACT_SOURCES,
+        jobs=registry.JOBS,
     )
+
+
+def ring_redis(settings: Settings) -> Doorbell:
+    """Return the doorbell of the configured Redis. Raises NotConfigured."""
+    if settings.redis_url is None:
+        raise NotConfigured("REDIS_URL is not set: name the Redis or Valkey server to use")
+    return RedisDoorbell(settings.redis_url)
 
 
 def encryption_keys(settings: Settings) -> list[str]:

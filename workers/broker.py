@@ -18,7 +18,7 @@ from dramatiq.broker import Broker
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 from dramatiq.logging import get_logger
-from dramatiq.middleware import Retries, ShutdownNotifications
+from dramatiq.middleware import CurrentMessage, Retries, ShutdownNotifications
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
@@ -261,7 +261,12 @@ def build_broker(
         heartbeat_timeout=heartbeat_ms,
         maintenance_chance=1_000_000,  # each fetch; by luck alone recovery took 104 s
         dead_message_ttl=_DEAD_MESSAGE_TTL_MS,
-        middleware=[ShutdownNotifications(), Retries(max_retries=0), _StopBell()],
+        middleware=[
+            ShutdownNotifications(),
+            Retries(max_retries=0),
+            CurrentMessage(),
+            _StopBell(),
+        ],
     )
     for queue_name in QUEUES:
         broker.declare_queue(queue_name)

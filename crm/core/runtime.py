@@ -16,6 +16,15 @@ FactSource = Callable[[UnitOfWork, Sequence[UUID]], Mapping[UUID, Mapping[str, A
 """Communication ids -> facts for the gate, with one set-based read; asked by messaging."""
 
 
+@dataclass(frozen=True)
+class Job:
+    """A periodic look after something, run by the scheduler; it is safe to run twice at once."""
+
+    name: str
+    seconds: float
+    run: Callable[["Runtime"], None]
+
+
 @dataclass
 class Runtime:
     """The settings, the database and the registries of one process."""
@@ -26,6 +35,7 @@ class Runtime:
     subscriptions: Subscriptions
     work: Mapping[str, Work]
     fact_sources: Sequence[FactSource] = ()
+    jobs: Sequence[Job] = ()
     channels: Any = None
     closers: list[Callable[[], None]] = field(default_factory=list)
 

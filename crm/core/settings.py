@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     port: int = 8000
     public_url: str | None = None
     log_level: str = "INFO"
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Networks whose forwarded headers count."
+    )
 
     database_url: str | None = None
     migrate_database_url: str | None = None
@@ -47,12 +50,14 @@ class Settings(BaseSettings):
     sendgrid_api_url: str = "https://api.sendgrid.com"
     stripe_api_url: str = "https://api.stripe.com"
 
+    metrics_token: SecretStr | None = Field(default=None, description="Bearer of GET /metrics.")
+
     session_idle_minutes: int = Field(default=15, ge=1)
     session_hours: int = Field(default=12, ge=1)
 
-    @field_validator("encryption_keys", mode="before")
+    @field_validator("encryption_keys", "trusted_proxies", mode="before")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         return [key.strip() for key in value.split(",")] if isinstance(value, str) else value
 
     @model_validator(mode="after")

@@ -97,14 +97,17 @@ def claim(
     return [Claim(clinic_id, sorted(rows), token, until) for clinic_id, rows in groups.items()]
 
 
-def is_due(system: "System", work: Work, queue: str, consumers: Sequence[str] = ()) -> int:
-    """Return how many rows of a queue are due and free, counting to 1,000 at most."""
+def count_due(system: "System", work: Work, consumers: Sequence[str] = ()) -> dict[str, int]:
+    """Return how many rows are due and free by queue, looking at 5,000 at most."""
     statement = (
-        f"SELECT count(*) FROM (SELECT 1 FROM {work.table} t WHERE {work.waiting}"
-        f" AND t.due_at <= :now AND {_FREE} AND {work.ready} LIMIT 1000) due"
+        f"SELECT queue, count(*) AS rows FROM (SELECT t.queue FROM {work.table} t"
+        f" WHERE {work.waiting} AND t.due_at <= :now"
+        " AND (t.lease_until IS NULL OR t.lease_until <= :now)"
+        f" AND {work.ready} ORDER BY t.due_at LIMIT 5000) due GROUP BY queue"
     )
-    values = {"now": system.now, "queue": queue, "consumers": list(consumers)}
-    return int(system.session.scalar(text(statement), values) or 0)
+    values = {"now": system.now, "consumers": list(consumers)}
+    rows = system.session.execute(text(statement), values)
+    return {row.queue: row.rows for row in rows}
 
 
 def assert_held(session: Session, work: Work, claim: Claim, ids: Iterable[UUID]) -> None:

@@ -1,0 +1,65 @@
+"""The web application: routers, middleware and error handlers around one runtime."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+
+from crm import registry
+from crm.core.logging import configure_logging
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from crm.runtime import build_runtime, encryption_keys, ring_redis
+from crm.web import setup
+from crm.web.csrf import verify_csrf
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("crm/accounts", "crm/messaging", "pipelines", "automations", "webhooks", "workers")
+
+
+def create_app(
+    runtime: Runtime, *, beside: Callable[[], AbstractContextManager[object]] | None = None
+) -> FastAPI:
+    """Return the application; `beside` is what runs in its process while it serves."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if beside is None:
+            yield
+            return
+        with beside():
+            yield
+
+    app = FastAPI(
+        title="Frontdesk",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(verify_csrf)],
+    )
+    app.state.runtime = runtime
+    setup.install(
+        app,
+        folders=[folder for name in PACKAGES if (folder := ROOT / name / "templates").is_dir()],
+        secret=_web_secret(runtime.settings),
+        public_url=runtime.settings.base_url,
+        trusted_proxies=runtime.settings.trusted_proxies,
+    )
+    for router in registry.ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _web_secret(settings: Settings) -> bytes:
+    """Return what signs tokens of open pages: derived, so that there is one secret to keep."""
+    return sha256(b"web:" + encryption_keys(settings)[0].encode()).digest()
+
+
+def from_env() -> FastAPI:
+    """Return the application as the environment configures it, for `uvicorn --factory`."""
+    settings = Settings()
+    configure_logging(settings.log_level)
+    return create_app(build_runtime(settings, doorbell=ring_redis(settings)))

@@ -1,0 +1,76 @@
+"""What waits, what is late and what is dead: for the health page, the metrics and a person."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm.core.work import Work
+
+if TYPE_CHECKING:
+    from crm.core.database import System
+
+LATE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much of a kind waits, is due and is dead, and how many seconds the oldest due is late."""
+
+    kind: str
+    waiting: int
+    due: int
+    dead: int
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A row that is dead, or late for longer than `LATE`, and why."""
+
+    kind: str
+    id: UUID
+    due_at: datetime | None
+    dead_at: datetime | None
+    attempts: int
+    error: str | None
+
+
+def depths(system: "System", works: Iterable[Work]) -> list[Depth]:
+    """Return the depth of every kind of work, over all clinics."""
+    found = []
+    for work in works:
+        row = system.session.execute(
+            text(
+                "SELECT count(*) FILTER (WHERE dead_at IS NULL) AS waiting,"
+                " count(*) FILTER (WHERE due_at <= :now AND dead_at IS NULL) AS due,"
+                " count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead,"
+                " COALESCE(EXTRACT(epoch FROM CAST(:now AS timestamptz)"
+                " - min(due_at) FILTER (WHERE due_at <= :now)), 0) AS age"
+                f" FROM {work.table} t WHERE ({work.waiting}) OR dead_at IS NOT NULL"
+            ),
+            {"now": system.now},
+        ).one()
+        found.append(Depth(work.kind, row.waiting, row.due, row.dead, float(row.age)))
+    return found
+
+
+def stuck(session: Session, works: Iterable[Work], now: datetime, limit: int = 50) -> list[Stuck]:
+    """Return what is dead or late, the dead first; in a clinic's session its own only."""
+    found = []
+    for work in works:
+        rows = session.execute(
+            text(
+                "SELECT id, due_at, dead_at, attempts, last_error"
+                f" FROM {work.table} t WHERE dead_at IS NOT NULL"
+                f" OR (({work.waiting}) AND due_at <= :late AND lease_until IS NULL)"
+                " ORDER BY dead_at NULLS LAST, due_at LIMIT :limit"
+            ),
+            {"late": now - LATE, "limit": limit},
+        )
+        found += [Stuck(work.kind, *row) for row in rows]
+    return found
