@@ -5,7 +5,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import String
 from sqlmodel import Field, SQLModel
 
@@ -51,6 +51,9 @@ class User(SQLModel, table=True):
     language: str = "en"
     timezone: str | None = None
     is_disabled: bool = False
+    login_epoch: int = Field(
+        default=0, description="Logins and reset links of an earlier epoch are over, in any clinic."
+    )
     created_at: datetime
 
 
@@ -90,6 +93,7 @@ class Login(ClinicScoped, table=True):
     ended_at: datetime | None = None
     ip: str | None = None
     user_agent: str | None = None
+    epoch: int = 0
 
 
 class Door(SQLModel, table=True):
@@ -115,6 +119,9 @@ class ApiKey(ClinicScoped, table=True):
     scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(String))
     created_at: datetime
     last_used_at: datetime | None = None
+    used_on: dict[str, str] = Field(
+        default_factory=dict, sa_type=JSONB, description="Scope -> the last UTC day of its use."
+    )
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 
@@ -129,3 +136,4 @@ class PasswordReset(ClinicScoped, table=True):
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    epoch: int = 0

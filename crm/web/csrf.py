@@ -12,7 +12,7 @@ from crm.core.errors import Forbidden, WrongClinic
 from crm.web.forms import CLINIC_FIELD, CSRF_FIELD
 from crm.web.language import _
 
-SESSION_COOKIE = "__Host-session"
+SESSION_COOKIE = "__Host-frontdesk"
 VISITOR_COOKIE = "__Host-visitor"
 CSRF_HEADER = "X-CSRF-Token"
 CLINIC_HEADER = "X-Clinic-Id"

@@ -81,6 +81,7 @@ def create_tables() -> None:
         sa.Column("scopes", postgresql.ARRAY(sa.String()), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("last_used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("used_on", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_api_keys")),
@@ -358,6 +359,7 @@ def create_tables() -> None:
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("timezone", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("is_disabled", sa.Boolean(), nullable=False),
+        sa.Column("login_epoch", sa.Integer(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
@@ -480,6 +482,7 @@ def create_tables() -> None:
         sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("ip", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("user_agent", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_logins_user_id")),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_logins")),
     )
@@ -514,6 +517,7 @@ def create_tables() -> None:
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_password_resets_user_id")),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_password_resets")),
     )
@@ -794,6 +798,7 @@ def create_tables() -> None:
         sa.Column("dedupe_key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("template_version_id", sa.Uuid(), nullable=True),
         sa.Column("body", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("merge_values", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("useful_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("held_reason", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -849,6 +854,13 @@ def create_tables() -> None:
         "communications",
         ["clinic_id", "address_id", "id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_communications_attempt",
+        "communications",
+        ["clinic_id", "attempt_id"],
+        unique=False,
+        postgresql_where=sa.text("attempt_id IS NOT NULL"),
     )
     op.create_index(
         "ix_communications_contact",
