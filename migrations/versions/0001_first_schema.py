@@ -199,6 +199,13 @@ def create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_contacts")),
     )
+    op.create_index(
+        "ix_contacts_merged",
+        "contacts",
+        ["clinic_id", "merged_into_id"],
+        unique=False,
+        postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+    )
     op.create_table(
         "deliveries",
         sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -529,6 +536,7 @@ def create_tables() -> None:
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("pipeline_id", sa.Uuid(), nullable=False),
         sa.Column("services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sites", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),

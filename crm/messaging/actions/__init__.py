@@ -1,0 +1,16 @@
+"""Verbs of messaging: queue and void texts, publish templates, add senders, lift holds."""
+
+from crm.messaging.actions.queuing import OutboundText, queue_texts, release_held, void_texts
+from crm.messaging.actions.setup import add_sender, add_template
+from crm.messaging.actions.staff import OptedOut, send_staff_text
+
+__all__ = [
+    "OptedOut",
+    "OutboundText",
+    "add_sender",
+    "add_template",
+    "queue_texts",
+    "release_held",
+    "send_staff_text",
+    "void_texts",
+]

@@ -1,0 +1,226 @@
+"""Queueing, voiding and releasing texts: one statement each, however many there are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import any_, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from crm.contacts.models import Address, Contact, ContactAddress
+from crm.core.ids import new_id
+from crm.core.uow import UnitOfWork
+from crm.messaging.models import Communication, Template
+
+_communications: Any = Communication.__table__  # type: ignore[attr-defined]
+
+RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
+"""Who alone may send what needs no consent: keyword answers, and people (LAW-26)."""
+
+
+@dataclass(frozen=True)
+class OutboundText:
+    """A text to be sent when the gate lets it; the same `dedupe_key` is never queued twice.
+
+    Its words are a template's published version, or `body`. A marketing template stays marketing,
+    whatever `message_class` says (LAW-2). Class `system` is for origin `keyword` only (the answers
+    to STOP, START and HELP), class `staff` for origin `user`.
+    """
+
+    contact_id: UUID | None
+    message_class: str
+    origin_kind: str
+    origin_id: UUID | None
+    dedupe_key: str
+    template_id: UUID | None = None
+    body: str | None = field(default=None, repr=False)
+    lead_id: UUID | None = None
+    address_id: UUID | None = None
+    useful_until: datetime | None = None
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cause: Sequence[UUID] = ()
+    queue: str = "default"
+    sender_id: UUID | None = None
+    conversation_id: UUID | None = None
+    due_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if RESERVED_CLASSES.get(self.message_class, self.origin_kind) != self.origin_kind:
+            raise ValueError(f"{self.origin_kind} may not send {self.message_class} texts")
+
+
+def queue_texts(uow: UnitOfWork, texts: Sequence[OutboundText]) -> dict[str, UUID]:
+    """Queue texts and return their ids by dedupe key; a known key keeps its first text.
+
+    A text without `address_id` goes to its contact's latest phone; its key is absent from the
+    result where the contact has none.
+    """
+    templates = _templates(uow, {text.template_id for text in texts if text.template_id})
+    phones = latest_phones(
+        uow, {text.contact_id for text in texts if text.contact_id and not text.address_id}
+    )
+    rows: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        address_id = text.address_id or phones.get(text.contact_id)
+        if address_id is not None and text.dedupe_key not in rows:
+            rows[text.dedupe_key] = _row(uow, text, address_id, templates)
+    return _insert_new(uow, list(rows.values())) if rows else {}
+
+
+def _row(
+    uow: UnitOfWork,
+    text: OutboundText,
+    address_id: UUID,
+    templates: Mapping[UUID, tuple[UUID | None, str]],
+) -> dict[str, Any]:
+    row_id = new_id()
+    version_id, message_class = None, text.message_class
+    if text.template_id is not None:
+        version_id, template_class = templates.get(text.template_id, (None, ""))
+        message_class = "marketing" if template_class == "marketing" else message_class
+    due_at = text.due_at or uow.now
+    is_due = due_at <= uow.now
+    values = json.dumps(dict(text.values)) if text.values else None
+    return {
+        "id": row_id,
+        "clinic_id": uow.clinic_id,
+        "direction": "out",
+        "status": "queued",
+        "message_class": message_class,
+        "address_id": address_id,
+        "conversation_id": text.conversation_id,
+        "contact_id": text.contact_id,
+        "lead_id": text.lead_id,
+        "origin_kind": text.origin_kind,
+        "origin_id": text.origin_id,
+        "dedupe_key": text.dedupe_key,
+        "template_version_id": version_id,
+        "body": None if text.body is None else uow.encrypt(row_id, text.body),
+        "merge_values": None if values is None else uow.encrypt(row_id, values),
+        "useful_until": text.useful_until,
+        "sender_id": text.sender_id,
+        "cause": [str(cause) for cause in text.cause],
+        "created_at": uow.now,
+        "due_at": due_at,
+        "lease_until": uow.reserved_until if is_due else None,
+        "queue": text.queue,
+    }
+
+
+def _insert_new(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> dict[str, UUID]:
+    """Insert what is new, ring for it, and look up the ids of what was known already."""
+    columns = _communications.c
+    written = uow.session.execute(
+        insert(_communications)
+        .on_conflict_do_nothing(index_elements=["clinic_id", "dedupe_key"])
+        .returning(columns.dedupe_key, columns.id, columns.queue, columns.due_at),
+        rows,
+    ).all()
+    for row in written:
+        if row.due_at <= uow.now:
+            uow.ring("communications", [row.id], row.queue)
+    ids = {row.dedupe_key: row.id for row in written}
+    known = [row["dedupe_key"] for row in rows if row["dedupe_key"] not in ids]
+    if known:
+        statement = select(columns.dedupe_key, columns.id).where(
+            columns.clinic_id == uow.clinic_id, columns.dedupe_key == any_(literal(known))
+        )
+        ids.update((row.dedupe_key, row.id) for row in uow.session.execute(statement))
+    return ids
+
+
+def _templates(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, tuple[UUID | None, str]]:
+    if not ids:
+        return {}
+    statement = select(
+        col(Template.id), col(Template.version_id), col(Template.message_class)
+    ).where(col(Template.clinic_id) == uow.clinic_id, col(Template.id).in_(ids))
+    return {row[0]: (row[1], row[2]) for row in uow.session.execute(statement)}
+
+
+def latest_phones(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID | None, UUID]:
+    """Return the phone that each contact, or who it was merged into, gave last."""
+    if not contact_ids:
+        return {}
+    links = (col(ContactAddress.clinic_id) == col(Contact.clinic_id)) & or_(
+        col(ContactAddress.contact_id) == col(Contact.id),
+        col(ContactAddress.contact_id) == col(Contact.merged_into_id),
+    )
+    phone = (
+        (col(Address.clinic_id) == col(ContactAddress.clinic_id))
+        & (col(Address.id) == col(ContactAddress.address_id))
+        & (col(Address.kind) == "phone")
+    )
+    statement = (
+        select(col(Contact.id), col(Address.id))
+        .distinct(col(Contact.id))
+        .join(ContactAddress, links)
+        .join(Address, phone)
+        .where(col(Contact.clinic_id) == uow.clinic_id, col(Contact.id).in_(contact_ids))
+        .order_by(
+            col(Contact.id), col(ContactAddress.created_at).desc(), col(ContactAddress.id).desc()
+        )
+    )
+    return {row[0]: row[1] for row in uow.session.execute(statement)}
+
+
+def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], reason: str) -> int:
+    """Void what these origins still have queued and return how many; `sending` is never touched.
+
+    No event tells of it: whoever ends an origin waits for nothing of it any more.
+    """
+    columns = _communications.c
+    queued = (
+        select(columns.clinic_id, columns.id)
+        .where(
+            columns.clinic_id == uow.clinic_id,
+            columns.origin_kind == origin_kind,
+            columns.origin_id.in_(set(origin_ids)),
+            columns.status == "queued",
+        )
+        .order_by(columns.id)
+        .with_for_update()
+    ).cte("queued")
+    voided = uow.session.execute(
+        update(_communications)
+        .where(
+            tuple_(columns.clinic_id, columns.id).in_(select(queued.c.clinic_id, queued.c.id)),
+            columns.status == "queued",
+        )
+        .values(
+            status="voided",
+            reason=reason,
+            settled_at=uow.now,
+            due_at=None,
+            held_reason=None,
+            lease_until=None,
+            lease_token=None,
+        )
+        .returning(columns.id)
+    )
+    return len(voided.all())
+
+
+def release_held(uow: UnitOfWork, *reasons: str) -> int:
+    """Let texts that were held for these reasons be looked at again now; return how many.
+
+    For the clinic's hold switch ("hold") and a sender that works again ("sender_paused").
+    """
+    columns = _communications.c
+    released = uow.session.execute(
+        update(_communications)
+        .where(
+            columns.clinic_id == uow.clinic_id,
+            columns.status == "queued",
+            columns.due_at > uow.now,
+            columns.held_reason.in_(reasons),
+            columns.lease_token.is_(None),
+        )
+        .values(due_at=uow.now)
+        .returning(columns.id)
+    )
+    return len(released.all())

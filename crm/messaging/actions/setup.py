@@ -1,0 +1,76 @@
+"""What a clinic sends with: templates and senders."""
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from crm.accounts.doors import open_door
+from crm.core.errors import Invalid
+from crm.core.uow import UnitOfWork
+from crm.messaging import rendering
+from crm.messaging.actions.queuing import RESERVED_CLASSES
+from crm.messaging.models import ChannelAccount, Sender, Template, TemplateVersion
+
+
+def add_template(
+    uow: UnitOfWork, name: str, bodies: Mapping[str, str], message_class: str = "care"
+) -> Template:
+    """Publish a template's words by language: version 1, or the next of the one with this name.
+
+    Raises TemplateRefused for words that cannot be read, Invalid for a class that people or
+    keyword answers have to themselves or no words at all.
+    """
+    if message_class in RESERVED_CLASSES or not bodies:
+        raise Invalid(field="message_class" if bodies else "bodies")
+    for source in bodies.values():
+        rendering.check(source)
+    statement = select(Template).where(
+        col(Template.clinic_id) == uow.clinic_id, col(Template.name) == name
+    )
+    template = uow.session.scalar(statement.with_for_update())
+    if template is None:
+        template = Template(name=name, message_class=message_class, created_at=uow.now)
+        uow.add(template)
+    numbers = select(col(TemplateVersion.number)).where(
+        col(TemplateVersion.clinic_id) == uow.clinic_id,
+        col(TemplateVersion.template_id) == template.id,
+    )
+    number = max(uow.session.scalars(numbers), default=0) + 1
+    version = TemplateVersion(
+        template_id=template.id, number=number, bodies=dict(bodies), created_at=uow.now
+    )
+    uow.add(version)
+    template.version_id, template.message_class = version.id, message_class
+    uow.session.flush()
+    return template
+
+
+def add_sender(
+    uow: UnitOfWork,
+    provider: str,
+    value: str,
+    *,
+    external_id: str | None = None,
+    credentials: Mapping[str, str] | None = None,
+) -> Sender:
+    """Add a clinic's number at a provider, with an account of its own; new texts leave from it.
+
+    The account's door "channel_account" is its `external_id` (Twilio's AccountSid).
+    """
+    account = ChannelAccount(
+        channel="sms", provider=provider, external_id=external_id, created_at=uow.now
+    )
+    if credentials is not None:
+        account.credentials = uow.encrypt(account.id, json.dumps(dict(credentials)))
+    uow.session.execute(
+        update(Sender)
+        .where(col(Sender.clinic_id) == uow.clinic_id, col(Sender.channel) == "sms")
+        .values(is_default=False)
+    )
+    sender = Sender(account_id=account.id, channel="sms", value=value, created_at=uow.now)
+    uow.add(account, sender)
+    if external_id is not None:
+        open_door(uow, "channel_account", external_id, account.id)
+    return sender
