@@ -133,6 +133,11 @@ class RequestForm(ClinicScoped, table=True):
     key: str = Field(description="Public: it stands in the form's address.")
     pipeline_id: UUID
     services: list[str] = Field(default_factory=list, sa_type=JSONB)
+    sites: list[str] = Field(
+        default_factory=list,
+        sa_type=JSONB,
+        description="Origins that may show the form in a frame: https://www.clinic.example.",
+    )
     version: int = 1
     is_open: bool = True
     created_at: datetime

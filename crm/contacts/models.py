@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from crm.core.models import ClinicScoped, DataClass, one_of, reference, table_args
@@ -18,7 +18,14 @@ class Contact(ClinicScoped, table=True):
 
     __tablename__ = "contacts"
     __table_args__ = table_args(
-        reference("merged_into_id", "contacts"), one_of("language", ("en", "es"))
+        reference("merged_into_id", "contacts"),
+        one_of("language", ("en", "es")),
+        Index(
+            "ix_contacts_merged",
+            "clinic_id",
+            "merged_into_id",
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
     )
     retention = DataClass.PERSON
     tracked = frozenset({"name", "language", "timezone"})

@@ -36,6 +36,30 @@ def reversed_digits(number: str) -> str:
     return _NOT_A_DIGIT.sub("", normalize("NFKC", number))[::-1]
 
 
+def may_be_one(one: str, other: str) -> bool:
+    """Return whether two names may be one person's; a missing name may be anybody's.
+
+    "Ana" and "Ana Díaz López" may, "A. Diaz" and "Ana Diaz", "Dan" and "Daniel"; two given names
+    with one family name may not.
+    """
+    fewer, more = sorted((fold(one), fold(other)), key=len)
+    return all(any(_are_alike(word, known) for known in more) for word in fewer)
+
+
+def share_a_word(one: str, other: str) -> bool:
+    """Return whether two names have anything in common; a missing name has it with any."""
+    words, others = fold(one), fold(other)
+    if not words or not others:
+        return True
+    return any(_are_alike(word, known) for word in words for known in others)
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Equal, an initial, or a short form of at least three letters."""
+    short, long = sorted((one, other), key=len)
+    return short == long or (len(short) != 2 and long.startswith(short))
+
+
 def _plain(text: str) -> str:
     """Fold case and take off the marks of Latin, Greek and Cyrillic letters."""
     folded = normalize("NFKD", normalize("NFKD", text).casefold())

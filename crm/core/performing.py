@@ -54,7 +54,7 @@ def perform(runtime: Runtime, work: Work, claim: Claim) -> None:
             _give_back(runtime, work, claim)
             return
         except Exception as fault:
-            if _is_transient(fault):
+            if is_transient(fault):
                 continue
             _isolate(runtime, work, claim, fault)
             return
@@ -95,7 +95,7 @@ def describe(fault: BaseException) -> str:
     return f"{type(fault).__name__} at {place}"
 
 
-def _is_transient(fault: Exception) -> bool:
+def is_transient(fault: Exception) -> bool:
     if isinstance(fault, DBAPIError):
         if fault.connection_invalidated or isinstance(fault, OperationalError):
             return True

@@ -1,0 +1,118 @@
+"""Reads of contacts: merges are followed, people who share an address stay apart."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CTE, and_, select
+
+from crm.contacts.models import Address, Contact, ContactAddress
+from crm.core.uow import UnitOfWork
+
+_contacts: Any = Contact.__table__  # type: ignore[attr-defined]
+_addresses: Any = Address.__table__  # type: ignore[attr-defined]
+_links: Any = ContactAddress.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class UsedAddress:
+    """An address that a contact uses, since when."""
+
+    contact_id: UUID
+    address_id: UUID
+    kind: str
+    value: str
+    since: datetime
+
+
+def canonical_ids(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Return for each contact the one that it was merged into, or itself."""
+    itself = dict(zip(contact_ids, contact_ids, strict=True))
+    if not itself:
+        return {}
+    start = (
+        select(_contacts.c.id.label("of"), _contacts.c.id, _contacts.c.merged_into_id)
+        .where(_contacts.c.clinic_id == uow.clinic_id, _contacts.c.id.in_(contact_ids))
+        .cte("chain", recursive=True)
+    )
+    # UNION, not UNION ALL: a circle of pointers ends instead of running for ever.
+    chain = start.union(
+        select(start.c.of, _contacts.c.id, _contacts.c.merged_into_id).where(
+            _contacts.c.clinic_id == uow.clinic_id, _contacts.c.id == start.c.merged_into_id
+        )
+    )
+    ends = select(chain.c.of, chain.c.id).where(chain.c.merged_into_id.is_(None))
+    return itself | {row.of: row.id for row in uow.session.execute(ends)}
+
+
+def families(uow: UnitOfWork, contact_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Return every contact that was merged into one of these, and these, each with that one.
+
+    Children keep the contact they were written for: a contact's leads, consents and
+    communications are those of its whole family.
+    """
+    wanted = sorted(set(contact_ids))
+    if not wanted:
+        return {}
+    family = family_of(uow, wanted)
+    return {row.id: row.root for row in uow.session.execute(select(family.c.id, family.c.root))}
+
+
+def family_of(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> CTE:
+    """Return a table expression (root, id) for `families`, to be joined."""
+    start = (
+        select(_contacts.c.id.label("root"), _contacts.c.id)
+        .where(_contacts.c.clinic_id == uow.clinic_id, _contacts.c.id.in_(contact_ids))
+        .cte("family", recursive=True)
+    )
+    return start.union(
+        select(start.c.root, _contacts.c.id).where(
+            _contacts.c.clinic_id == uow.clinic_id, _contacts.c.merged_into_id == start.c.id
+        )
+    )
+
+
+def addresses_of(uow: UnitOfWork, contact_ids: Iterable[UUID]) -> list[UsedAddress]:
+    """Return the addresses of contacts and of those merged into them, the latest first."""
+    wanted = sorted(set(contact_ids))
+    if not wanted:
+        return []
+    family = family_of(uow, wanted)
+    rows = uow.session.execute(
+        select(
+            family.c.root,
+            _addresses.c.id,
+            _addresses.c.kind,
+            _addresses.c.value,
+            _links.c.created_at,
+        )
+        .join(_links, _links.c.contact_id == family.c.id)
+        .join(
+            _addresses,
+            and_(
+                _addresses.c.clinic_id == _links.c.clinic_id,
+                _addresses.c.id == _links.c.address_id,
+            ),
+        )
+        .where(_links.c.clinic_id == uow.clinic_id)
+        .order_by(_links.c.created_at.desc(), _links.c.id.desc())
+    )
+    return [UsedAddress(*row) for row in rows]
+
+
+def people_at(uow: UnitOfWork, address_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """Return who uses each address, merges followed, the first known first."""
+    rows = uow.session.execute(
+        select(_links.c.address_id, _links.c.contact_id)
+        .where(_links.c.clinic_id == uow.clinic_id, _links.c.address_id.in_(list(address_ids)))
+        .order_by(_links.c.id)
+    ).all()
+    canonical = canonical_ids(uow, sorted({row.contact_id for row in rows}))
+    people: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        known = people.setdefault(row.address_id, [])
+        if canonical[row.contact_id] not in known:
+            known.append(canonical[row.contact_id])
+    return people
