@@ -85,3 +85,4 @@ class Suppression(ClinicScoped, table=True):
     communication_id: UUID | None = None
     created_at: datetime
     lifted_at: datetime | None = None
+    lifted_by_communication_id: UUID | None = None

@@ -623,6 +623,7 @@ def create_tables() -> None:
         sa.Column("communication_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("lifted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("lifted_by_communication_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "channel IN ('sms', 'email', 'voice')", name=op.f("ck_suppressions_channel_known")
         ),

@@ -1,0 +1,143 @@
+"""Verbs of consent: record it, suppress an address, lift that; all under the address's lock."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
+from crm.compliance.models import Channel, Consent, Purpose, Suppression, Tier
+from crm.contacts.actions import lock_addresses
+from crm.core.ids import new_id
+from crm.core.uow import UnitOfWork
+
+__all__ = ["NewConsent", "lift_suppression", "lock_addresses", "record_consents", "suppress"]
+
+_suppressions: Any = Suppression.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class NewConsent:
+    """What somebody agreed to, or took back, for one address (LAW-1).
+
+    `evidence` is whatever proves it: the words, where they stood, IP and browser (LAW-10).
+    `action` is "granted" or "revoked".
+    """
+
+    address_id: UUID
+    contact_id: UUID | None
+    channel: Channel
+    purpose: Purpose
+    tier: Tier
+    action: str
+    wording_id: UUID | None = None
+    source: str = "form"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record_consents(uow: UnitOfWork, consents: Sequence[NewConsent]) -> list[UUID]:
+    """Append to the ledger, which is never changed (LAW-10); return the ids in order."""
+    lock_addresses(uow, [consent.address_id for consent in consents])
+    # Ids are made under the lock: by them the latest consent of an address is told.
+    rows = [_consent_row(uow, consent) for consent in consents]
+    uow.insert(Consent, rows)
+    uow.emit(
+        ConsentRecorded(
+            order_key=consent.address_id,
+            contact_id=consent.contact_id,
+            consent_id=row["id"],
+            address_id=consent.address_id,
+            channel=consent.channel,
+            purpose=consent.purpose,
+            tier=consent.tier,
+            action=consent.action,
+        )
+        for consent, row in zip(consents, rows, strict=True)
+    )
+    return [row["id"] for row in rows]
+
+
+def _consent_row(uow: UnitOfWork, consent: NewConsent) -> dict[str, Any]:
+    consent_id = new_id()
+    evidence = json.dumps(consent.evidence, ensure_ascii=False, default=str)
+    return {
+        "id": consent_id,
+        "address_id": consent.address_id,
+        "contact_id": consent.contact_id,
+        "channel": consent.channel,
+        "purpose": consent.purpose,
+        "tier": consent.tier,
+        "action": consent.action,
+        "wording_id": consent.wording_id,
+        "source": consent.source,
+        "evidence": uow.encrypt(consent_id, evidence) if consent.evidence else None,
+        "principal_kind": uow.principal.kind,
+        "principal_id": uow.principal.id,
+        "at": uow.now,
+    }
+
+
+def suppress(
+    uow: UnitOfWork,
+    address_id: UUID,
+    channel: Channel,
+    reason: str,
+    communication_id: UUID | None = None,
+) -> bool:
+    """Put an address on the suppression list of a channel; return whether it was not on it.
+
+    After the commit no send to it is claimed. `communication_id` is the STOP that asked for it.
+    """
+    lock_addresses(uow, [address_id])
+    added = uow.session.execute(
+        insert(_suppressions)
+        .values(
+            clinic_id=uow.clinic_id,
+            id=new_id(),
+            address_id=address_id,
+            channel=channel,
+            reason=reason,
+            communication_id=communication_id,
+            created_at=uow.now,
+        )
+        .on_conflict_do_nothing(
+            index_elements=["clinic_id", "address_id", "channel"],
+            index_where=_suppressions.c.lifted_at.is_(None),
+        )
+        .returning(_suppressions.c.id)
+    ).all()
+    if added:
+        uow.emit(
+            AddressSuppressed(
+                order_key=address_id, address_id=address_id, channel=channel, reason=reason
+            )
+        )
+    return bool(added)
+
+
+def lift_suppression(
+    uow: UnitOfWork, address_id: UUID, channel: Channel, communication_id: UUID | None = None
+) -> bool:
+    """Take an address off the suppression list, by its own word; return whether it was on it.
+
+    The row stays with its end (LAW-12). `communication_id` is the START that asked for it.
+    """
+    lock_addresses(uow, [address_id])
+    lifted = uow.session.execute(
+        update(_suppressions)
+        .where(
+            _suppressions.c.clinic_id == uow.clinic_id,
+            _suppressions.c.address_id == address_id,
+            _suppressions.c.channel == channel,
+            _suppressions.c.lifted_at.is_(None),
+        )
+        .values(lifted_at=uow.now, lifted_by_communication_id=communication_id)
+        .returning(_suppressions.c.id)
+    ).all()
+    if lifted:
+        uow.emit(SuppressionLifted(order_key=address_id, address_id=address_id, channel=channel))
+    return bool(lifted)

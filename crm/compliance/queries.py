@@ -1,0 +1,96 @@
+"""Reads of the consent ledger and the suppression list, for many addresses at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm.compliance.models import Consent, Suppression
+from crm.core.bulk import among
+from crm.core.uow import UnitOfWork
+
+_consents: Any = Consent.__table__  # type: ignore[attr-defined]
+_suppressions: Any = Suppression.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class LatestConsent:
+    """What an address said last about a channel and a purpose."""
+
+    consent_id: UUID
+    address_id: UUID
+    channel: str
+    purpose: str
+    tier: str
+    action: str
+    at: datetime
+
+    @property
+    def granted_tier(self) -> str:
+        """The tier that counts: none once it was taken back."""
+        return self.tier if self.action == "granted" else "none"
+
+
+@dataclass(frozen=True)
+class LiveSuppression:
+    """That an address must not be contacted on a channel, why and since when."""
+
+    suppression_id: UUID
+    address_id: UUID
+    channel: str
+    reason: str
+    created_at: datetime
+
+
+def latest_consents(
+    uow: UnitOfWork, address_ids: Iterable[UUID]
+) -> dict[tuple[UUID, str, str], LatestConsent]:
+    """Return the last word by (address, channel, purpose); no entry means no consent."""
+    rows = uow.session.execute(
+        select(
+            _consents.c.id,
+            _consents.c.address_id,
+            _consents.c.channel,
+            _consents.c.purpose,
+            _consents.c.tier,
+            _consents.c.action,
+            _consents.c.at,
+        )
+        .where(
+            _consents.c.clinic_id == uow.clinic_id,
+            among(_consents.c.address_id, sorted(set(address_ids))),
+        )
+        .distinct(_consents.c.address_id, _consents.c.channel, _consents.c.purpose)
+        .order_by(
+            _consents.c.address_id,
+            _consents.c.channel,
+            _consents.c.purpose,
+            _consents.c.id.desc(),
+        )
+    )
+    found = (LatestConsent(*row) for row in rows)
+    return {(one.address_id, one.channel, one.purpose): one for one in found}
+
+
+def live_suppressions(
+    uow: UnitOfWork, address_ids: Iterable[UUID]
+) -> dict[tuple[UUID, str], LiveSuppression]:
+    """Return the suppressions that hold now, by (address, channel)."""
+    rows = uow.session.execute(
+        select(
+            _suppressions.c.id,
+            _suppressions.c.address_id,
+            _suppressions.c.channel,
+            _suppressions.c.reason,
+            _suppressions.c.created_at,
+        ).where(
+            _suppressions.c.clinic_id == uow.clinic_id,
+            among(_suppressions.c.address_id, sorted(set(address_ids))),
+            _suppressions.c.lifted_at.is_(None),
+        )
+    )
+    found = (LiveSuppression(*row) for row in rows)
+    return {(one.address_id, one.channel): one for one in found}
