@@ -15,7 +15,9 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 class Settings(BaseSettings):
     """The configuration of one process; names are the environment's, in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=False)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=False, env_parse_none_str="none"
+    )
 
     frontdesk_env: Literal["demo", "production"] = "production"
     frontdesk_data: Path = Path(".data")
