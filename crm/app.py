@@ -8,12 +8,13 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 
 from crm import registry
+from crm.accounts import setup as accounts_setup
+from crm.accounts.deps import verify_write
 from crm.core.logging import configure_logging
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.runtime import build_runtime, encryption_keys, ring_redis
 from crm.web import setup
-from crm.web.csrf import verify_csrf
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("crm/accounts", "crm/messaging", "pipelines", "automations", "webhooks", "workers")
@@ -38,9 +39,8 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(verify_csrf)],
+        dependencies=[Depends(verify_write)],
     )
-    app.state.runtime = runtime
     setup.install(
         app,
         folders=[folder for name in PACKAGES if (folder := ROOT / name / "templates").is_dir()],
@@ -48,6 +48,8 @@ def create_app(
         public_url=runtime.settings.base_url,
         trusted_proxies=runtime.settings.trusted_proxies,
     )
+    accounts_setup.install(app, runtime)
+    app.state.nav = registry.NAV
     for router in registry.ROUTERS:
         app.include_router(router)
     return app

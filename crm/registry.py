@@ -4,15 +4,22 @@ from fastapi import APIRouter
 
 from automations import models as automations_models
 from crm.accounts import models as accounts_models
+from crm.accounts.frame import NavEntry
 from crm.compliance import models as compliance_models
+from crm.compliance import timeline as compliance_timeline
 from crm.contacts import models as contacts_models
 from crm.core.deliveries import DELIVERIES
+from crm.core.errors import N_
 from crm.core.events import Consumer
-from crm.core.runtime import FactSource, Job
+from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
+from crm.messaging import timeline as messaging_timeline
 from crm.privacy import models as privacy_models
+from crm.web.timeline import TimelineSource
 from pipelines import models as pipelines_models
+from pipelines import timeline as pipelines_timeline
+from pipelines.facts import lead_facts
 from webhooks import models as webhooks_models
 from workers import health, invariants
 
@@ -31,8 +38,21 @@ CONSUMERS: tuple[Consumer, ...] = ()
 
 WORK: tuple[Work, ...] = (DELIVERIES,)
 
-FACT_SOURCES: tuple[FactSource, ...] = ()
+FACT_SOURCES: tuple[FactSource, ...] = (lead_facts,)
 
 JOBS: tuple[Job, ...] = (invariants.CHECK,)
 
 ROUTERS: tuple[APIRouter, ...] = (health.router,)
+
+TIMELINE: tuple[TimelineSource, ...] = (
+    pipelines_timeline.TIMELINE,
+    messaging_timeline.TIMELINE,
+    compliance_timeline.TIMELINE,
+)
+
+LEAD_PANELS: tuple[LeadPanel, ...] = ()
+
+NAV: tuple[NavEntry, ...] = (
+    NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
+    NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
+)

@@ -42,6 +42,8 @@ def build_runtime(
         work={work.kind: work for work in registry.WORK},
         fact_sources=registry.FACT_SOURCES,
         jobs=registry.JOBS,
+        timeline=registry.TIMELINE,
+        lead_panels=registry.LEAD_PANELS,
     )
 
 

@@ -27,7 +27,7 @@ def stuck(request: Request, uow: ClinicUow) -> Response:
 @router.post(
     "/settings/work/{kind}/{row_id}/retry",
     name="workers:retry",
-    dependencies=[require("ops:write")],
+    dependencies=[require("ops:retry")],
 )
 def retry(request: Request, uow: ClinicUow, kind: str, row_id: UUID) -> Response:
     """Bring a dead row back, due now."""

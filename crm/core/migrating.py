@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from crm.core import tenancy
 
@@ -51,3 +51,8 @@ def is_current(connection: Connection) -> bool:
     return (
         MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
     )
+
+
+def login_of(database_url: str | None) -> str | None:
+    """Return the role that a database address signs in as, where it names one."""
+    return make_url(database_url).username if database_url else None

@@ -25,6 +25,10 @@ class Job:
     run: Callable[["Runtime"], None]
 
 
+LeadPanel = Callable[[Any, UnitOfWork, UUID], str]
+"""(request, uow, lead id) -> the HTML that a higher package shows on a lead's page."""
+
+
 @dataclass
 class Runtime:
     """The settings, the database and the registries of one process."""
@@ -36,6 +40,8 @@ class Runtime:
     work: Mapping[str, Work]
     fact_sources: Sequence[FactSource] = ()
     jobs: Sequence[Job] = ()
+    timeline: Sequence[Any] = ()
+    lead_panels: Sequence[LeadPanel] = ()
     channels: Any = None
     closers: list[Callable[[], None]] = field(default_factory=list)
 

@@ -1,0 +1,148 @@
+"""The `frontdesk` command."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from cryptography.fernet import Fernet
+from sqlmodel import col, select
+
+from automations.sequences import load_automation
+from crm import dev, embedded, seed
+from crm.accounts import cli as accounts
+from crm.accounts.models import Clinic
+from crm.core import migrating
+from crm.core.crypto import ClinicKey
+from crm.core.errors import DomainError
+from crm.core.logging import configure_logging
+from crm.core.principal import SYSTEM
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from crm.runtime import NotConfigured, build_runtime, ring_redis
+from workers.main import run_scheduler, run_worker
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Frontdesk, the lead pipeline.")
+clinic_app = typer.Typer(no_args_is_help=True, help="Clinics.")
+user_app = typer.Typer(no_args_is_help=True, help="Users.")
+password_app = typer.Typer(no_args_is_help=True, help="Passwords.")
+keys_app = typer.Typer(no_args_is_help=True, help="Encryption keys.")
+automation_app = typer.Typer(no_args_is_help=True, help="Automations.")
+for name, group in (
+    ("clinic", clinic_app),
+    ("user", user_app),
+    ("password", password_app),
+    ("keys", keys_app),
+    ("automation", automation_app),
+):
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run the command; what the operator can mend is one line, not a traceback."""
+    try:
+        app()
+    except (NotConfigured, embedded.EmbeddedError) as fault:
+        raise SystemExit(str(fault)) from None
+    except DomainError as fault:
+        fields = "; ".join(f"{name}: {why}" for name, why in fault.fields.items())
+        raise SystemExit(f"{fault.title}. {fields or fault.detail}") from None
+
+
+def runtime() -> Runtime:
+    """Build the runtime of a command; a running `make run` lends its servers and its demo mode."""
+    settings = Settings()
+    if settings.database_url is None:
+        running = embedded.find_running(settings.frontdesk_data)
+        if running is not None:
+            settings.frontdesk_env = "demo"
+            settings.database_url = running.url(dev.DATABASE, dev.LOGIN)
+            settings.redis_url = settings.redis_url or running.redis_url
+    configure_logging(settings.log_level)
+    return build_runtime(settings, doorbell=ring_redis(settings) if settings.redis_url else None)
+
+
+@app.command("dev")
+def serve() -> None:
+    """Serve everything from one process, with bundled servers and a demo clinic."""
+    dev.serve(Settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the schema of this release."""
+    settings = Settings()
+    url = settings.migrate_database_url or settings.database_url
+    if url is None:
+        raise NotConfigured("DATABASE_URL is not set: name the PostgreSQL database to use")
+    migrating.upgrade(url, login=migrating.login_of(settings.database_url))
+    typer.echo("The database is up to date.")
+
+
+@app.command()
+def worker(queues: Annotated[str, typer.Option(help="Comma-separated.")] = "default") -> None:
+    """Work on queues until told to end."""
+    run_worker(runtime(), queues.split(","))
+
+
+@app.command()
+def scheduler() -> None:
+    """Ring for due work until told to end."""
+    built = runtime()
+    run_scheduler(built, built.database.doorbell)
+
+
+@app.command("demo-info")
+def demo_info() -> None:
+    """Print the demo's address, keys and users as JSON."""
+    typer.echo(json.dumps(seed.info(Settings()), indent=2))
+
+
+@clinic_app.command("add")
+def clinic_add(name: str, timezone: str, region: str = "US", language: str = "en") -> None:
+    """Add a clinic; prints its id."""
+    built = runtime()
+    typer.echo(accounts.clinic_add(built.database, name, timezone, region, language))
+
+
+@user_app.command("add")
+def user_add(clinic: UUID, email: str, name: str, role: str) -> None:
+    """Add a user to a clinic; prints a link that sets the password."""
+    built = runtime()
+    typer.echo(accounts.user_add(built, clinic, email, name, role))
+
+
+@password_app.command("reset-link")
+def reset_link(email: str) -> None:
+    """Print a link that sets a user's password once, within the hour."""
+    typer.echo(accounts.reset_link(runtime(), email))
+
+
+@keys_app.command("new")
+def keys_new() -> None:
+    """Print a new key for ENCRYPTION_KEYS; put it first and keep the old ones after it."""
+    typer.echo(Fernet.generate_key().decode())
+
+
+@keys_app.command("rotate")
+def keys_rotate() -> None:
+    """Wrap every clinic's data key again with the first key of ENCRYPTION_KEYS."""
+    built = runtime()
+    with built.database.system() as system:
+        keys = system.session.scalars(select(ClinicKey).with_for_update()).all()
+        for key in keys:
+            built.database.keyring.rewrap(key)
+        system.session.flush()
+    typer.echo(f"{len(keys)} keys are wrapped with the newest key.")
+
+
+@automation_app.command("load")
+def automation_load(file: Path, clinic: UUID) -> None:
+    """Publish an automation from a JSON file; its version is printed."""
+    built = runtime()
+    definition = json.loads(file.read_text())
+    with built.database.transaction(clinic, SYSTEM) as uow:
+        uow.session.execute(select(Clinic).where(col(Clinic.id) == clinic)).one()
+        automation = load_automation(uow, definition)
+    typer.echo(f"{automation.name}: {automation.state}, version {automation.version_id}")

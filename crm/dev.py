@@ -1,0 +1,162 @@
+"""`frontdesk dev`: everything in one process, with bundled servers where none are configured."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import uvicorn
+from sqlalchemy import create_engine, text
+
+from crm import embedded, seed
+from crm.app import create_app
+from crm.core import migrating
+from crm.core.clock import Clock
+from crm.core.logging import configure_logging
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from crm.runtime import build_runtime, ring_redis
+from workers.broker import QUEUES
+from workers.main import scheduling, working
+
+LOGIN = "frontdesk"
+DATABASE = "frontdesk"
+_DAY_STARTS, _DAY_ENDS = time(9), time(17)
+_DEMO_HOUR = time(10)
+
+
+def say(line: str) -> None:
+    """Print a line of progress at once."""
+    print(line, flush=True)  # noqa: T201
+
+
+def serve(settings: Settings) -> None:
+    """Serve until Ctrl-C or SIGTERM; what is missing is started, migrated and seeded first."""
+    configure_logging(
+        "WARNING" if settings.log_level == "INFO" else settings.log_level, pretty=True
+    )
+    with ExitStack() as stack:
+        if settings.database_url is None or settings.redis_url is None:
+            say("Starting the bundled PostgreSQL and Valkey ...")
+            start_servers(settings, stack)
+        assert settings.database_url is not None
+        say("Bringing the database up to date ...")
+        migrating.upgrade(settings.migrate_database_url or settings.database_url)
+        doorbell = ring_redis(settings)
+        runtime = build_runtime(settings, doorbell=doorbell, clock=demo_clock(settings))
+        stack.callback(runtime.close)
+        if settings.is_demo:
+            if not seed.is_seeded(settings):
+                say("Making the demo clinic ...")
+            seed.seed(runtime)
+        app = create_app(runtime, beside=lambda: beside(runtime))
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+        )
+        Announcing(config, settings).run()
+
+
+def start_servers(settings: Settings, stack: ExitStack) -> None:
+    """Start the bundled servers that are not configured, and make the database."""
+    wants_postgres, wants_valkey = settings.database_url is None, settings.redis_url is None
+    servers = stack.enter_context(
+        embedded.start(settings.frontdesk_data, postgres=wants_postgres, valkey=wants_valkey)
+    )
+    if wants_postgres:
+        make_database(servers.admin_url)
+        settings.database_url = servers.url(DATABASE, LOGIN)
+    if wants_valkey:
+        settings.redis_url = servers.redis_url
+
+
+def make_database(admin_url: str) -> None:
+    """Create the login and its database where they are missing."""
+    engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": LOGIN}):
+            connection.execute(text(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE NOINHERIT"))
+        known = text("SELECT 1 FROM pg_database WHERE datname = :d")
+        if not connection.scalar(known, {"d": DATABASE}):
+            connection.execute(text(f"CREATE DATABASE {DATABASE} OWNER {LOGIN}"))
+    engine.dispose()
+
+
+@contextmanager
+def beside(runtime: Runtime) -> Iterator[None]:
+    """Run a worker and the scheduler in this process while the web serves."""
+    threads = runtime.settings.worker_threads
+    with (
+        working(runtime, QUEUES, threads),
+        scheduling(runtime, runtime.database.doorbell, slots=threads),
+    ):
+        yield
+
+
+class Announcing(uvicorn.Server):
+    """A server that says in one line where it serves, once it does."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self.settings = settings
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Bind, then announce; a taken port ends the process with a word on what to do."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            say(announcement(self.settings))
+
+
+def announcement(settings: Settings) -> str:
+    """Return the line that names the address, and in the demo who can sign in."""
+    line = f"Frontdesk serves {settings.base_url}"
+    if settings.is_demo:
+        owner = seed.read(settings)["users"][0]
+        line += f" - sign in as {owner['email']} with {owner['password']}"
+    return line
+
+
+def demo_clock(settings: Settings) -> Clock:
+    """Return the demo's clock: 10:00 of the clinic's day at the first start, never backwards.
+
+    A later start in the demo's working hours goes on from where it was; otherwise it skips to the
+    next morning, so that quiet hours do not hold what somebody came to see.
+    """
+    if not settings.is_demo or settings.clock_offset:
+        return Clock(settings.clock_offset)
+    path = settings.frontdesk_data / "clock.json"
+    offset = timedelta()
+    with contextlib.suppress(FileNotFoundError):
+        offset = timedelta(seconds=json.loads(path.read_text())["offset_seconds"])
+    here = datetime.now(ZoneInfo(seed.TIMEZONE)) + offset  # noqa: TID251 - no database yet
+    if not path.exists() or not _DAY_STARTS <= here.time() < _DAY_ENDS:
+        offset += _next_morning(here) - here
+        _write(path, json.dumps({"offset_seconds": offset.total_seconds()}))
+    return Clock(offset)
+
+
+def _next_morning(here: datetime) -> datetime:
+    day = here.date() if here.time() <= _DEMO_HOUR else here.date() + timedelta(days=1)
+    while day.weekday() > 4:
+        day += timedelta(days=1)
+    return datetime.combine(day, _DEMO_HOUR, here.tzinfo)
+
+
+def _write(path: Path, words: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(words)
+    fresh.rename(path)
+
+
+def stop_with(message: str) -> None:
+    """End the process with a message that says what to do."""
+    sys.exit(message)

@@ -1,0 +1,45 @@
+"""How texts read on a timeline: what was said, which way, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from crm.core.events import Event
+from crm.core.uow import UnitOfWork
+from crm.messaging import wording
+from crm.messaging.events import CommunicationSettled, TextReceived
+from crm.messaging.models import Communication
+from crm.web.language import _
+from crm.web.timeline import Entry, TimelineSource
+
+
+def _fill(
+    uow: UnitOfWork, events: Sequence[CommunicationSettled | TextReceived]
+) -> Mapping[UUID, Entry]:
+    ids = {event.communication_id for event in events}
+    rows = uow.session.scalars(
+        select(Communication).where(
+            col(Communication.clinic_id) == uow.clinic_id, col(Communication.id).in_(ids)
+        )
+    )
+    texts = {row.id: row for row in rows}
+    return {
+        event.id: _entry(uow, event, texts[event.communication_id])
+        for event in events
+        if event.communication_id in texts
+    }
+
+
+def _entry(uow: UnitOfWork, event: Event, text: Communication) -> Entry:
+    body = uow.decrypt(text.id, text.body) if text.body else ""
+    if isinstance(event, TextReceived):
+        return Entry(_("Text received"), body, "text", "in")
+    state, tone = wording.state(text.status)
+    why = wording.reason(text.reason)
+    return Entry(
+        _("Text"), "\n".join(part for part in (body, why) if part), "text", "out", state, tone
+    )
+
+
+TIMELINE = TimelineSource((CommunicationSettled, TextReceived), _fill)

@@ -1,0 +1,62 @@
+"""What a timeline shows: each package says how its own events read, in a chunk at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from crm.core.events import Event, EventRow, decode
+from crm.core.uow import UnitOfWork
+
+Direction = Literal["in", "out", "note", "event"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event as people read it; the texts are already translated."""
+
+    title: str
+    text: str = ""
+    icon: str = "event"
+    direction: Direction = "event"
+    state: str = ""
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An entry with its time and who did it."""
+
+    id: UUID
+    at: datetime
+    principal_kind: str
+    entry: Entry
+
+
+Fill = Callable[[UnitOfWork, Sequence[Any]], Mapping[UUID, Entry]]
+
+
+@dataclass(frozen=True)
+class TimelineSource:
+    """A package's own events, and the set-based read that turns them into entries by event id."""
+
+    events: tuple[type[Event], ...]
+    fill: Fill
+
+
+def fill(
+    uow: UnitOfWork, rows: Sequence[EventRow], sources: Sequence[TimelineSource]
+) -> list[Moment]:
+    """Return the moments of stored events in their order; what no source tells is left out."""
+    events = [decode(row) for row in rows if row.name in Event.types]
+    entries: dict[UUID, Entry] = {}
+    for source in sources:
+        mine = [event for event in events if isinstance(event, source.events)]
+        if mine:
+            entries.update(source.fill(uow, mine))
+    return [
+        Moment(row.id, row.at, row.principal_kind, entries[row.id])
+        for row in rows
+        if row.id in entries
+    ]

@@ -1,0 +1,114 @@
+"""Pages of leads: the list by stage with its Move menu, and a lead with its timeline."""
+
+from typing import Annotated
+from uuid import UUID
+
+from crm.messaging.queries import waiting_texts
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from crm.accounts.deps import ClinicUow, require
+from crm.core.errors import NotFound
+from crm.core.runtime import Runtime
+from crm.core.uow import UnitOfWork
+from crm.web import timeline as shown
+from crm.web.forms import FormModel, OptionalText
+from crm.web.language import _
+from crm.web.pages import see_other
+from crm.web.templating import render
+from pipelines import actions, queries, timeline
+from pipelines.models import Lead, Stage
+
+router = APIRouter(include_in_schema=False)
+
+
+class MoveForm(FormModel):
+    """A move from the Move menu."""
+
+    to_stage_id: UUID
+    lost_reason_id: UUID | None = None
+    reason: OptionalText = None
+    version: int | None = None
+
+    def move(self, lead_id: UUID) -> actions.Move:
+        """Return what the form asks for."""
+        return actions.Move(
+            lead_id, self.to_stage_id, self.reason, self.lost_reason_id, self.version
+        )
+
+
+@router.get("/pipeline", name="pipelines:pipeline", dependencies=[require("leads:read")])
+def pipeline(request: Request, uow: ClinicUow, pipeline: UUID | None = None) -> Response:
+    """Show a pipeline's leads by stage; the default pipeline where none is named."""
+    every = queries.pipelines(uow)
+    chosen = next((row for row in every if pipeline in (None, row.id)), None)
+    if chosen is None and pipeline is not None:
+        raise NotFound("pipeline not found")
+    return render(
+        request,
+        "pipelines/pipeline.html",
+        now=uow.now,
+        pipelines=every,
+        chosen=chosen,
+        columns=queries.columns(uow, chosen.id) if chosen else [],
+        lost_reasons=queries.lost_reasons(uow),
+    )
+
+
+@router.get(
+    "/pipeline/stages/{stage_id}", name="pipelines:stage", dependencies=[require("leads:read")]
+)
+def stage(request: Request, uow: ClinicUow, stage_id: UUID, after: UUID | None = None) -> Response:
+    """Show the leads of one stage, a page at a time."""
+    column = queries.column(uow, stage_id, after)
+    return render(
+        request,
+        "pipelines/stage.html",
+        now=uow.now,
+        column=column,
+        stages=queries.stages(uow, column.stage.pipeline_id),
+        lost_reasons=queries.lost_reasons(uow),
+    )
+
+
+@router.get("/leads/{lead_id}", name="pipelines:lead", dependencies=[require("leads:read")])
+def lead(request: Request, uow: ClinicUow, lead_id: UUID, before: UUID | None = None) -> Response:
+    """Show a lead: where it stands, what waits to be sent and why, and its timeline."""
+    runtime: Runtime = request.app.state.runtime
+    row = uow.get(Lead, lead_id)
+    person = queries.person(uow, row.contact_id)
+    events = timeline.events_of(uow, person.ids, before)
+    return render(
+        request,
+        "pipelines/lead.html",
+        now=uow.now,
+        lead=row,
+        person=person,
+        stage=uow.get(Stage, row.stage_id),
+        stages=queries.stages(uow, row.pipeline_id),
+        lost_reasons=queries.lost_reasons(uow),
+        moments=shown.fill(uow, events, runtime.timeline),
+        older=events[-1].id if len(events) == timeline.PAGE else None,
+        waiting=waiting_texts(uow, lead_id),
+        panels=_panels(request, uow, lead_id),
+    )
+
+
+def _panels(request: Request, uow: UnitOfWork, lead_id: UUID) -> list[str]:
+    """Return what higher packages show on a lead's page, each as rendered by its own template."""
+    runtime: Runtime = request.app.state.runtime
+    return [panel(request, uow, lead_id) for panel in runtime.lead_panels]
+
+
+@router.post(
+    "/leads/{lead_id}/move", name="pipelines:move_lead", dependencies=[require("leads:move")]
+)
+def move_lead(
+    request: Request, uow: ClinicUow, lead_id: UUID, form: Annotated[MoveForm, Form()]
+) -> Response:
+    """Move a lead to another stage of its pipeline."""
+    [moved] = actions.move_leads(uow, [form.move(lead_id)])
+    name = uow.get(Stage, moved.stage_id).name
+    return see_other(
+        request, "pipelines:lead", lead_id=lead_id, message=_("Moved to %(stage)s.", stage=name)
+    )

@@ -1,0 +1,87 @@
+"""How events of leads read on a timeline."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from crm.core.events import Event, EventRow
+from crm.core.uow import UnitOfWork
+from crm.web.language import _
+from crm.web.timeline import Entry, TimelineSource
+from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
+from pipelines.models import LostReason, Stage, StageMove
+
+PAGE = 40
+
+
+def events_of(
+    uow: UnitOfWork, contact_ids: Sequence[UUID], before: UUID | None = None
+) -> list[EventRow]:
+    """Return a page of the events of a person, the newest first."""
+    query = select(EventRow).where(
+        col(EventRow.clinic_id) == uow.clinic_id, col(EventRow.contact_id).in_(contact_ids)
+    )
+    if before is not None:
+        query = query.where(col(EventRow.id) < before)
+    return list(uow.session.scalars(query.order_by(col(EventRow.id).desc()).limit(PAGE)))
+
+
+def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
+    moves = _moves(uow, [event for event in events if isinstance(event, LeadStageChanged)])
+    return {event.id: moves.get(event.id) or _request(event) for event in events}
+
+
+def _request(event: Event) -> Entry:
+    if isinstance(event, LeadRequestedAgain):
+        return Entry(_("Asked again for an appointment"), icon="request", tone="blue")
+    return Entry(_("Asked for an appointment"), icon="request", tone="blue")
+
+
+def _moves(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, Entry]:
+    if not events:
+        return {}
+    names = {
+        row.id: row.name
+        for row in uow.session.execute(
+            select(Stage.id, Stage.name).where(
+                col(Stage.clinic_id) == uow.clinic_id,
+                col(Stage.pipeline_id).in_({event.pipeline_id for event in events}),
+            )
+        )
+    }
+    why = _reasons(uow, events)
+    return {
+        event.id: Entry(
+            _(
+                "Moved from %(old)s to %(new)s",
+                old=names.get(event.from_stage_id, "?"),
+                new=names.get(event.to_stage_id, "?"),
+            ),
+            why.get(event.move_id, ""),
+            "move",
+        )
+        for event in events
+    }
+
+
+def _reasons(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, str]:
+    rows = uow.session.execute(
+        select(StageMove.id, StageMove.reason, LostReason.name)
+        .outerjoin(
+            LostReason,
+            (col(LostReason.clinic_id) == col(StageMove.clinic_id))
+            & (col(LostReason.id) == col(StageMove.lost_reason_id)),
+        )
+        .where(
+            col(StageMove.clinic_id) == uow.clinic_id,
+            col(StageMove.id).in_({event.move_id for event in events}),
+        )
+    )
+    return {
+        move_id: " · ".join(part for part in (lost, reason) if part)
+        for move_id, reason, lost in rows
+    }
+
+
+TIMELINE = TimelineSource((LeadCreated, LeadRequestedAgain, LeadStageChanged), _fill)
