@@ -44,12 +44,12 @@ def open_door(uow: UnitOfWork, kind: str, key: str, ref_id: UUID) -> None:
     uow.add(Door(kind=kind, key_hash=hash_key(kind, key), clinic_id=uow.clinic_id, ref_id=ref_id))
 
 
-def close_doors(uow: UnitOfWork, kind: str, ref_id: UUID) -> None:
-    """Let no key of this kind lead to the row any more."""
+def close_doors(uow: UnitOfWork, kind: str, *ref_ids: UUID) -> None:
+    """Let no key of this kind lead to the rows any more."""
     uow.session.execute(
         delete(Door).where(
             col(Door.kind) == kind,
             col(Door.clinic_id) == uow.clinic_id,
-            col(Door.ref_id) == ref_id,
+            col(Door.ref_id).in_(ref_ids),
         )
     )

@@ -1,4 +1,4 @@
-"""Verbs of accounts: adding clinics and users, and what lets them in."""
+"""Adding clinics."""
 
 from uuid import UUID
 

@@ -1,0 +1,50 @@
+"""What stands around the pages of a signed-in user."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from crm.accounts.actions.logins import Recognised
+from crm.accounts.roles import may
+from crm.core.settings import Settings
+from crm.web.frame import Frame, NavItem
+from crm.web.language import _
+from crm.web.middleware.language import COOKIE
+
+
+@dataclass(frozen=True)
+class NavEntry:
+    """One entry of the rail for whoever has the capability; `label` is marked with `N_`."""
+
+    label: str
+    href: str
+    icon: str
+    capability: str
+
+
+def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
+    """Return the frame of a user's pages; `app.state.nav` holds the product's `NavEntry`s."""
+    entries: tuple[NavEntry, ...] = getattr(request.app.state, "nav", ())
+    root = request.scope.get("root_path", "")
+    return Frame(
+        clinic_id=who.clinic.id,
+        clinic_name=who.clinic.name,
+        user_name=who.user.name,
+        nav=[
+            NavItem(_(entry.label), f"{root}{entry.href}", entry.icon)
+            for entry in entries
+            if may(who.membership.role, entry.capability)
+        ],
+        sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
+        ribbon=_("This is a demo: its clock may differ from yours.") if settings.is_demo else "",
+        zone=who.user.timezone or who.clinic.timezone,
+        region=who.clinic.region,
+        now=who.now,
+    )
+
+
+def language_for(request: Request, who: Recognised) -> str:
+    """Return the user's language, unless this address or this browser was told another one."""
+    if "lang" in request.query_params or COOKIE in request.cookies:
+        return str(request.state.language)
+    return who.user.language

@@ -1,0 +1,9 @@
+"""The pages of accounts: the way in and out, and what a user or an owner sets."""
+
+from fastapi import APIRouter
+
+from crm.accounts.pages import api_keys, entrance, sessions
+
+router = APIRouter(include_in_schema=False)
+for _part in (entrance, sessions, api_keys):
+    router.include_router(_part.router)

@@ -1,0 +1,43 @@
+"""Puts accounts into an application: one call of `crm.app`, after `crm.web.setup.install`."""
+
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from crm.accounts.deps import SignInNeeded
+from crm.accounts.passwords import Passwords
+from crm.accounts.state import Accounts
+from crm.accounts.throttle import Throttle
+from crm.core.runtime import Runtime
+from crm.web.csrf import SAFE_METHODS
+from crm.web.errors import answer_domain, wants_json
+
+
+def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = None) -> Accounts:
+    """Let routes find the accounts' things, and lead people who are not signed in to the sign-in.
+
+    `passwords` is for tests, which hash cheaply.
+    """
+    accounts = Accounts(
+        database=runtime.database,
+        settings=runtime.settings,
+        passwords=passwords or Passwords(),
+        throttle=Throttle(runtime.settings.redis_url),
+    )
+    app.state.runtime = runtime
+    app.state.accounts = accounts
+    app.add_exception_handler(SignInNeeded, _lead_to_sign_in)
+    return accounts
+
+
+async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeeded)
+    if wants_json(request):
+        return answer_domain(request, error)
+    path = f"{request.scope.get('root_path', '')}{request.app.url_path_for('accounts:sign_in')}"
+    # Only the path: a query may hold what somebody searched for. A write is not repeated.
+    if request.method in SAFE_METHODS and request.url.path != "/":
+        path = f"{path}?{urlencode({'next': request.url.path})}"
+    return RedirectResponse(path, 303)
