@@ -106,7 +106,7 @@ class DoorbellBroker(RedisBroker):
             pipe = self.client.pipeline(transaction=False)
             for queue_name in self.queues:
                 own, _ = self.doorbell_keys(queue_name)
-                pass
+                pipe.rpush(own, "stop")
                 pipe.expire(own, 60)
             pipe.execute()
 
