@@ -102,21 +102,32 @@ def demo_info() -> None:
 @clinic_app.command("add")
 def clinic_add(name: str, timezone: str, region: str = "US", language: str = "en") -> None:
     """Add a clinic; prints its id."""
-    built = runtime()
-    typer.echo(accounts.clinic_add(built.database, name, timezone, region, language))
+    database = runtime().database
+    added = accounts.clinic_add(
+        database, name=name, timezone=timezone, region=region, language=language
+    )
+    typer.echo(added)
 
 
 @user_app.command("add")
 def user_add(clinic: UUID, email: str, name: str, role: str) -> None:
-    """Add a user to a clinic; prints a link that sets the password."""
+    """Let a person work in a clinic; prints a link that sets the password."""
     built = runtime()
-    typer.echo(accounts.user_add(built, clinic, email, name, role))
+    accounts.user_add(
+        built.database, clinic_id=clinic, email=email, name=name, role=accounts.role_of(role)
+    )
+    typer.echo(_reset_link(built, email))
 
 
 @password_app.command("reset-link")
 def reset_link(email: str) -> None:
     """Print a link that sets a user's password once, within the hour."""
-    typer.echo(accounts.reset_link(runtime(), email))
+    typer.echo(_reset_link(runtime(), email))
+
+
+def _reset_link(built: Runtime, email: str) -> str:
+    base_url = built.settings.base_url
+    return accounts.password_reset_link(built.database, email=email, base_url=base_url)
 
 
 @keys_app.command("new")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, time, timedelta
@@ -10,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import uvicorn
-from sqlalchemy import create_engine, text
 
 from crm import embedded, seed
 from crm.app import create_app
@@ -73,22 +71,10 @@ def start_servers(settings: Settings, stack: ExitStack) -> None:
         embedded.start(settings.frontdesk_data, postgres=wants_postgres, valkey=wants_valkey)
     )
     if wants_postgres:
-        make_database(servers.admin_url)
+        migrating.make_database(servers.admin_url, DATABASE, LOGIN)
         settings.database_url = servers.url(DATABASE, LOGIN)
     if wants_valkey:
         settings.redis_url = servers.redis_url
-
-
-def make_database(admin_url: str) -> None:
-    """Create the login and its database where they are missing."""
-    engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": LOGIN}):
-            connection.execute(text(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE NOINHERIT"))
-        known = text("SELECT 1 FROM pg_database WHERE datname = :d")
-        if not connection.scalar(known, {"d": DATABASE}):
-            connection.execute(text(f"CREATE DATABASE {DATABASE} OWNER {LOGIN}"))
-    engine.dispose()
 
 
 @contextmanager
@@ -155,8 +141,3 @@ def _write(path: Path, words: str) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(words)
     fresh.rename(path)
-
-
-def stop_with(message: str) -> None:
-    """End the process with a message that says what to do."""
-    sys.exit(message)

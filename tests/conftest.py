@@ -25,6 +25,8 @@ from tests.support.servers import TestServers, start_test_servers
 hypothesis_settings.register_profile("no deadline", deadline=None)
 hypothesis_settings.load_profile("no deadline")
 
+pytest_plugins = ("tests.support.skips",)
+
 LOGIN = "frontdesk"
 TEMPLATE = "frontdesk_template"
 

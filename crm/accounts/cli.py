@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from crm.accounts import actions, doors
 from crm.accounts.emails import valid_email
-from crm.accounts.models import LANGUAGES, Clinic, Role, User
+from crm.accounts.models import LANGUAGES, ROLES, Clinic, Role, User
 from crm.accounts.passwords import Passwords, check_rules
 from crm.core.database import Database
 from crm.core.errors import Invalid, NotFound
@@ -38,6 +38,14 @@ def clinic_add(
     return actions.add_clinic(
         database, name=name.strip(), timezone=timezone, region=region, language=language
     )
+
+
+def role_of(name: str) -> Role:
+    """Return the role of this name. Raises Invalid, naming the field."""
+    for role in ROLES:
+        if role == name:
+            return role
+    raise Invalid(_("Choose one of: %(expected)s.", expected=", ".join(ROLES)), field="role")
 
 
 def user_add(

@@ -22,6 +22,19 @@ def config(connection: Connection) -> Config:
     return alembic
 
 
+def make_database(admin_url: str, database: str, login: str) -> None:
+    """Create a login, no superuser, that owns a database, where they are missing."""
+    engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        role = text("SELECT 1 FROM pg_roles WHERE rolname = :r")
+        if not connection.scalar(role, {"r": login}):
+            connection.execute(text(f"CREATE ROLE {login} LOGIN CREATEROLE NOINHERIT"))
+        known = text("SELECT 1 FROM pg_database WHERE datname = :d")
+        if not connection.scalar(known, {"d": database}):
+            connection.execute(text(f"CREATE DATABASE {database} OWNER {login}"))
+    engine.dispose()
+
+
 def upgrade(url: str, *, login: str | None = None) -> None:
     """Create the roles where they are missing and run every migration not yet run.
 

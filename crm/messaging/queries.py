@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from crm.core.uow import UnitOfWork
-from crm.messaging import wording
+from crm.messaging import states
 from crm.messaging.models import OPEN_STATUSES, Communication
 
 
@@ -42,8 +42,6 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
         .order_by(col(Communication.id))
     )
     return [
-        WaitingText(
-            row.id, row.status, row.due_at, row.held_reason, wording.reason(row.held_reason)
-        )
+        WaitingText(row.id, row.status, row.due_at, row.held_reason, states.reason(row.held_reason))
         for row in rows
     ]

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
-from crm.messaging import wording
+from crm.messaging import states
 from crm.messaging.events import CommunicationSettled, TextReceived
 from crm.messaging.models import Communication
 from crm.web.language import _
@@ -35,10 +35,10 @@ def _entry(uow: UnitOfWork, event: Event, text: Communication) -> Entry:
     body = uow.decrypt(text.id, text.body) if text.body else ""
     if isinstance(event, TextReceived):
         return Entry(_("Text received"), body, "text", "in")
-    state, tone = wording.state(text.status)
-    why = wording.reason(text.reason)
+    label, tone = states.state(text.status)
+    why = states.reason(text.reason)
     return Entry(
-        _("Text"), "\n".join(part for part in (body, why) if part), "text", "out", state, tone
+        _("Text"), "\n".join(part for part in (body, why) if part), "text", "out", label, tone
     )
 
 
