@@ -1,0 +1,61 @@
+"""How states and reasons of communications read on screen."""
+
+from collections.abc import Mapping
+
+from crm.core.errors import N_
+from crm.web.language import _
+
+STATES: Mapping[str, tuple[str, str]] = {
+    "queued": (N_("Waiting"), "blue"),
+    "sending": (N_("Sending"), "blue"),
+    "unconfirmed": (N_("Unconfirmed"), "yellow"),
+    "sent": (N_("Sent"), "plain"),
+    "delivered": (N_("Delivered"), "green"),
+    "undelivered": (N_("Not delivered"), "red"),
+    "failed": (N_("Failed"), "red"),
+    "blocked": (N_("Not sent"), "red"),
+    "voided": (N_("Withdrawn"), "plain"),
+    "received": (N_("Received"), "plain"),
+}
+
+REASONS: Mapping[str, str] = {
+    "suppressed": N_("This number opted out."),
+    "no_consent": N_("Nobody agreed to texts at this number."),
+    "quiet_hours": N_("It is outside 8 am to 8 pm where the patient may be."),
+    "hold": N_("The clinic holds all automated texts."),
+    "daily_cap": N_("This number got its most texts for a day."),
+    "no_sender": N_("The clinic has no number to send from."),
+    "weekly_cap": N_("This number got its most texts for a week without an answer."),
+    "unknown_zone": N_("The patient's time zone is not known."),
+    "text_too_long": N_("The text is too long."),
+    "unreadable": N_("The template cannot be read."),
+    "no_phone": N_("There is no phone number to text."),
+    "origin_ended": N_("The sequence it belonged to ended."),
+    "no_longer_useful": N_("It came too late to be of use."),
+    "lead_closed": N_("The lead is closed."),
+    "sender_paused": N_("The clinic's number is paused."),
+    "not_textable": N_("This number cannot get texts."),
+    "unconfirmed_needs_person": N_("The provider never said whether it was sent: please check."),
+    "replied": N_("The patient answered."),
+    "booked": N_("The lead is booked."),
+    "won": N_("The lead is won."),
+    "lost": N_("The lead is lost."),
+    "opted_out": N_("The patient opted out."),
+    "stage_changed": N_("The lead moved to another stage."),
+    "by_hand": N_("Somebody ended it by hand."),
+}
+
+
+def state(status: str) -> tuple[str, str]:
+    """Return a status as people read it, and the tone of its badge."""
+    label, tone = STATES.get(status, (status, "plain"))
+    return _(label), tone
+
+
+def reason(code: str | None) -> str:
+    """Return a reason as people read it; an unknown code stays itself, since it still helps."""
+    if not code:
+        return ""
+    if code.startswith("missing_value:"):
+        return _("A value is missing: %(name)s.", name=code.partition(":")[2])
+    return _(REASONS[code]) if code in REASONS else code
