@@ -1,6 +1,6 @@
 """Verbs of contacts: know people by their addresses, or make them; many at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,16 @@ from crm.core.bulk import among
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 
-__all__ = ["Matched", "Person", "claim_addresses", "lock_addresses", "match_or_create"]
+__all__ = [
+    "AddressKey",
+    "Matched",
+    "Person",
+    "addresses_given",
+    "claim_addresses",
+    "lock_addresses",
+    "match_at",
+    "match_or_create",
+]
 
 _contacts: Any = Contact.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
@@ -31,7 +40,18 @@ def match_or_create(uow: UnitOfWork, people: Sequence[Person]) -> list[Matched]:
     Ids are of canonical contacts. Two people with one phone and clearly different names are two
     contacts; the same person twice in a call is one.
     """
-    ids = claim_addresses(uow, [key for person in people for key in person.addresses])
+    return match_at(uow, people, claim_addresses(uow, addresses_given(people)))
+
+
+def addresses_given(people: Iterable[Person]) -> list[AddressKey]:
+    """Return the addresses that people gave, to be claimed."""
+    return [key for person in people for key in person.addresses]
+
+
+def match_at(
+    uow: UnitOfWork, people: Sequence[Person], ids: Mapping[AddressKey, UUID]
+) -> list[Matched]:
+    """Do the rest of `match_or_create` for addresses that are claimed already."""
     known = _lock_known(uow, sorted(ids.values()))
     matched = match(
         [

@@ -8,8 +8,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from crm.compliance.actions import NewConsent, record_consents
-from crm.compliance.wordings import Wording, find_wordings
 from crm.contacts.actions import Matched, addresses_given, claim_addresses, match_at
 from crm.contacts.queries import family_of
 from crm.core.bulk import among
@@ -18,6 +16,7 @@ from crm.core.grouping import Overtaken
 from crm.core.uow import UnitOfWork
 from pipelines.actions import NewLead, RequestedAgain, create_leads, request_again
 from pipelines.errors import NoPipeline
+from pipelines.intake.agreed import record_ticked
 from pipelines.intake.arrived import IncomingRequest
 from pipelines.models import AppointmentRequest, Lead, Pipeline, Stage
 
@@ -25,8 +24,6 @@ _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 _pipelines: Any = Pipeline.__table__  # type: ignore[attr-defined]
 _stages: Any = Stage.__table__  # type: ignore[attr-defined]
-
-UNKNOWN_WORDING = N_("These words of consent are not known here; show the current ones.")
 
 
 class IdempotencyConflict(Invalid):
@@ -130,7 +127,7 @@ def _accept_fresh(
     if not requests:
         return answers
     matched = match_at(uow, [request.person for request in requests], ids)
-    _record_consents(uow, requests, matched)
+    record_ticked(uow, requests, matched)
     lead_ids = _put_on_leads(uow, requests, matched)
     accepted = [
         Accepted(request.id, lead_id, one.contact_id)
@@ -140,65 +137,6 @@ def _accept_fresh(
     return answers | {
         request.key: answer for request, answer in zip(requests, accepted, strict=True)
     }
-
-
-def _record_consents(
-    uow: UnitOfWork, requests: Sequence[IncomingRequest], matched: Sequence[Matched]
-) -> None:
-    asked = [request.data.consent for request in requests]
-    ids = {one for consent in asked for one in (consent.wording_id, consent.marketing_wording_id)}
-    versions = {consent.wording_version for consent in asked}
-    ids.discard(None)
-    versions.discard(None)
-    wordings = (
-        find_wordings(uow, ids=[*filter(None, ids)], versions=[*filter(None, versions)])
-        if ids or versions
-        else {}
-    )
-    record_consents(
-        uow,
-        [
-            consent
-            for request, one in zip(requests, matched, strict=True)
-            for consent in _consents(request, one, wordings)
-        ],
-    )
-
-
-def _consents(
-    request: IncomingRequest, matched: Matched, wordings: Mapping[UUID, Wording]
-) -> Iterable[NewConsent]:
-    """Yield what was ticked for a phone that was given; what was not ticked says nothing."""
-    ticked, phone = request.data.consent, matched.address_ids.get("phone")
-    by_version = {one.version: one for one in wordings.values() if one.purpose == "care"}
-    care = wordings.get(ticked.wording_id) if ticked.wording_id else None
-    if ticked.wording_version and care is None:
-        care = by_version.get(ticked.wording_version)
-    if (ticked.wording_id or ticked.wording_version) and not _is_for(care, "care"):
-        raise Invalid(UNKNOWN_WORDING, field="consent.wording_id")
-    marketing = wordings.get(ticked.marketing_wording_id) if ticked.marketing_wording_id else None
-    if ticked.marketing_wording_id and not _is_for(marketing, "marketing"):
-        raise Invalid(UNKNOWN_WORDING, field="consent.marketing_wording_id")
-    if phone is None:
-        return
-    evidence = {"request_id": str(request.id), **request.evidence}
-    shared: dict[str, Any] = {
-        "address_id": phone,
-        "contact_id": matched.contact_id,
-        "channel": "sms",
-        "action": "granted",
-        "source": request.channel,
-        "evidence": evidence,
-    }
-    if ticked.sms_care:
-        wording_id = care.id if care else None
-        yield NewConsent(purpose="care", tier="express", wording_id=wording_id, **shared)
-    if ticked.sms_marketing and marketing:
-        yield NewConsent(purpose="marketing", tier="written", wording_id=marketing.id, **shared)
-
-
-def _is_for(wording: Wording | None, purpose: str) -> bool:
-    return wording is not None and wording.purpose == purpose
 
 
 def _put_on_leads(
@@ -280,7 +218,7 @@ def _lock_open_leads(
 def _keep(
     uow: UnitOfWork, requests: Sequence[IncomingRequest], accepted: Sequence[Accepted]
 ) -> None:
-    """Store the requests as they came, encrypted. Raises Overtaken where a key is taken meanwhile."""
+    """Store the requests as they came, encrypted. Raises Overtaken where a key is taken."""
     rows = [
         {
             "clinic_id": uow.clinic_id,
