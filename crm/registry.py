@@ -2,8 +2,12 @@
 
 from fastapi import APIRouter
 
+from automations import consumers as automations_consumers
 from automations import models as automations_models
+from automations.gate_facts import origin_facts
+from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
+from crm.accounts import pages as accounts_pages
 from crm.accounts.frame import NavEntry
 from crm.compliance import models as compliance_models
 from crm.compliance import timeline as compliance_timeline
@@ -34,15 +38,18 @@ MODELS = (
     webhooks_models,
 )
 
-CONSUMERS: tuple[Consumer, ...] = ()
+CONSUMERS: tuple[Consumer, ...] = automations_consumers.CONSUMERS
 
-WORK: tuple[Work, ...] = (DELIVERIES,)
+WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS)
 
-FACT_SOURCES: tuple[FactSource, ...] = (lead_facts,)
+FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 
 JOBS: tuple[Job, ...] = (invariants.CHECK,)
 
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts_pages.router,
+    health.router,
+)
 
 TIMELINE: tuple[TimelineSource, ...] = (
     pipelines_timeline.TIMELINE,

@@ -23,7 +23,7 @@ from crm.web.language import _
 
 
 def clinic_add(
-    database: Database, *, name: str, timezone: str, region: str = "US", language: str = "en"
+    database: Database, name: str, timezone: str, region: str = "US", language: str = "en"
 ) -> UUID:
     """Add a clinic and return its id. Raises Invalid, naming the field."""
     if not name.strip():
@@ -112,7 +112,7 @@ def _find_or_insert(
         return system.session.scalars(select(User).where(col(User.email) == email)).one()
 
 
-def password_reset_link(database: Database, *, email: str, base_url: str) -> str:
+def reset_link(database: Database, email: str, base_url: str) -> str:
     """Return a link that sets the user's password once, within an hour. Raises NotFound."""
     found = doors.resolve(database, "member", valid_email(email))
     if not found:
