@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from crm.compliance.models import Consent, Suppression
 from crm.core.bulk import among
@@ -63,7 +64,7 @@ def latest_consents(
             _consents.c.clinic_id == uow.clinic_id,
             among(_consents.c.address_id, sorted(set(address_ids))),
         )
-        .distinct(_consents.c.address_id, _consents.c.channel, _consents.c.purpose)
+        .ext(distinct_on(_consents.c.address_id, _consents.c.channel, _consents.c.purpose))
         .order_by(
             _consents.c.address_id,
             _consents.c.channel,
