@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import any_, literal, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
@@ -157,7 +157,7 @@ def latest_phones(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID | None, 
     )
     statement = (
         select(col(Contact.id), col(Address.id))
-        .distinct(col(Contact.id))
+        .ext(distinct_on(col(Contact.id)))
         .join(ContactAddress, links)
         .join(Address, phone)
         .where(col(Contact.clinic_id) == uow.clinic_id, col(Contact.id).in_(contact_ids))

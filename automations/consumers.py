@@ -1,0 +1,99 @@
+"""What automations do when something happens to leads, addresses and texts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, case, select, update
+
+from automations.enrollments import ORIGIN
+from automations.exits import apply_exits
+from automations.matching import enroll_matching
+from automations.models import Enrollment
+from crm.compliance.events import AddressSuppressed
+from crm.core.events import Event, consumes
+from crm.core.uow import UnitOfWork
+from crm.messaging.events import CommunicationSettled, TextReceived
+from crm.messaging.models import Communication
+from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
+
+_enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
+_communications: Any = Communication.__table__  # type: ignore[attr-defined]
+
+
+@consumes(LeadCreated, LeadRequestedAgain, LeadStageChanged, name="automations.follow_leads")
+def follow_leads(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """End what a move ends, then enroll in what it starts; one lead's events one after another.
+
+    One consumer for all of a lead's events: two would not keep their order between them.
+    """
+    for turn in turns(events):
+        apply_exits(uow, turn)
+        enroll_matching(uow, turn)
+
+
+@consumes(TextReceived, name="automations.follow_replies")
+def follow_replies(uow: UnitOfWork, events: Sequence[TextReceived]) -> None:
+    """End what a reply ends, for everybody who uses the phone, then enroll in what it starts."""
+    for turn in turns(events):
+        apply_exits(uow, turn)
+        enroll_matching(uow, turn)
+
+
+@consumes(AddressSuppressed, name="automations.end_opted_out")
+def end_opted_out(uow: UnitOfWork, events: Sequence[AddressSuppressed]) -> None:
+    """End what an opt-out ends, for everybody who uses the address."""
+    apply_exits(uow, events)
+
+
+@consumes(CommunicationSettled, name="automations.wake_settled")
+def wake_settled(uow: UnitOfWork, events: Sequence[CommunicationSettled]) -> None:
+    """Let those enrollments go on that wait for just these communications."""
+    settled = {event.communication_id for event in events if event.origin_kind == ORIGIN}
+    if not settled:
+        return
+    c = _enrollments.c
+    waiting = (
+        select(c.id)
+        .join(
+            _communications,
+            and_(
+                _communications.c.clinic_id == c.clinic_id,
+                _communications.c.origin_id == c.id,
+                _communications.c.dedupe_key == c.awaits,
+            ),
+        )
+        .where(
+            c.clinic_id == uow.clinic_id,
+            _communications.c.id.in_(settled),
+            _communications.c.origin_kind == ORIGIN,
+            c.state == "live",
+            c.dead_at.is_(None),
+        )
+        .order_by(c.id)
+        .with_for_update(of=_enrollments)
+    )
+    woken = uow.session.scalars(
+        update(_enrollments)
+        .where(c.clinic_id == uow.clinic_id, c.id.in_(waiting.scalar_subquery()))
+        # Who is looking at it right now keeps the lease; he sees what was settled.
+        .values(
+            due_at=uow.now,
+            lease_until=case((c.lease_token.is_(None), uow.reserved_until), else_=c.lease_until),
+        )
+        .returning(c.id)
+    ).all()
+    uow.ring("enrollments", woken)
+
+
+def turns(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Yield the events in turns that hold at most one of each order key, in their order."""
+    left: dict[UUID, list[Event]] = {}
+    for event in events:
+        left.setdefault(event.order_key, []).append(event)
+    while left:
+        yield [own[0] for own in left.values()]
+        left = {key: own[1:] for key, own in left.items() if len(own) > 1}
+
+
+CONSUMERS = (follow_leads, follow_replies, end_opted_out, wake_settled)

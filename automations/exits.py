@@ -1,0 +1,109 @@
+"""Leaving a sequence early: which events end which passages, and with what reason."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Uuid, and_, cast, select
+
+from automations.definitions import ExitCode, SequenceDefinition
+from automations.enrollments import end_enrollments
+from automations.models import Enrollment
+from automations.versions import definitions
+from crm.compliance.events import AddressSuppressed
+from crm.contacts.queries import families, people_at
+from crm.core.events import Event, EventRow
+from crm.core.uow import UnitOfWork
+from crm.messaging.events import TextReceived
+from pipelines.events import LeadStageChanged
+
+_enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
+_events: Any = EventRow.__table__  # type: ignore[attr-defined]
+
+_DECIDED: dict[str, ExitCode] = {"booked": "booked", "won": "won", "lost": "lost"}
+
+
+def exits_of(event: Event) -> tuple[ExitCode, ...]:
+    """Return the exits that an event means, the most telling first."""
+    match event:
+        case LeadStageChanged(to_kind=kind) if kind in _DECIDED:
+            return (_DECIDED[kind], "stage_changed")
+        case LeadStageChanged():
+            return ("stage_changed",)
+        case TextReceived(keyword=None):
+            return ("replied",)
+        case AddressSuppressed(channel="sms"):
+            return ("opted_out",)
+        case _:
+            return ()
+
+
+def exit_reason(definition: SequenceDefinition, event: Event) -> ExitCode | None:
+    """Return why an event ends a passage through this sequence; None where it does not."""
+    return next((code for code in exits_of(event) if code in definition.exits), None)
+
+
+def apply_exits(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """End the live enrollments that began before these events and whose sequences exit on them.
+
+    A lead's events touch the lead's enrollments; an address's, those of everybody who uses it.
+    """
+    telling = [event for event in events if exits_of(event)]
+    touched = [*_of_leads(uow, telling), *_of_addresses(uow, telling)]
+    if not touched:
+        return
+    seqs = _seqs(uow, {event.id for event, _ in touched})
+    parsed = definitions(uow, {row.version_id for _, row in touched})
+    reasons: dict[UUID, ExitCode] = {}
+    for event, row in touched:
+        # What an event started, or a later one, is not ended by it: not even the second time.
+        if row.started is not None and row.started >= seqs[event.id]:
+            continue
+        reason = exit_reason(parsed[row.version_id], event)
+        if reason is not None:
+            reasons.setdefault(row.id, reason)
+    for code in sorted(set(reasons.values())):
+        end_enrollments(uow, [one for one, why in reasons.items() if why == code], code)
+
+
+def _of_leads(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:
+    moves = [event for event in events if isinstance(event, LeadStageChanged)]
+    live = _live(uow, _enrollments.c.lead_id, {event.lead_id for event in moves})
+    for event in moves:
+        yield from ((event, row) for row in live if row.lead_id == event.lead_id)
+
+
+def _of_addresses(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:
+    told = [event for event in events if isinstance(event, TextReceived | AddressSuppressed)]
+    if not told:
+        return
+    people = people_at(uow, {event.address_id for event in told})
+    roots = families(uow, {one for everybody in people.values() for one in everybody})
+    live = _live(uow, _enrollments.c.contact_id, set(roots))
+    for event in told:
+        users = set(people.get(event.address_id, ()))
+        yield from ((event, row) for row in live if roots[row.contact_id] in users)
+
+
+def _live(uow: UnitOfWork, column: Any, ids: Collection[UUID | None]) -> Sequence[Any]:
+    """Read live enrollments, each with the number of the event that started it."""
+    if not ids:
+        return []
+    c = _enrollments.c
+    is_start = and_(
+        _events.c.clinic_id == c.clinic_id, _events.c.id == cast(c.cause[-1].astext, Uuid)
+    )
+    return uow.session.execute(
+        select(c.id, c.version_id, c.lead_id, c.contact_id, _events.c.seq.label("started"))
+        .outerjoin(_events, is_start)
+        .where(c.clinic_id == uow.clinic_id, column.in_(ids), c.state == "live")
+    ).all()
+
+
+def _seqs(uow: UnitOfWork, event_ids: set[UUID]) -> dict[UUID, int]:
+    rows = uow.session.execute(
+        select(_events.c.id, _events.c.seq).where(
+            _events.c.clinic_id == uow.clinic_id, _events.c.id.in_(event_ids)
+        )
+    )
+    return {row.id: row.seq for row in rows}

@@ -1,0 +1,203 @@
+"""Who enters: a chunk of events, the live automations they start, and each one's rules of entry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from automations.enrollments import end_enrollments
+from automations.events import EnrollmentRefused, EnrollmentStarted
+from automations.facts import Facts
+from automations.keys import derived_id
+from automations.models import Enrollment
+from automations.subjects import Subject, lock_facts
+from automations.versions import LiveAutomation, live_automations
+from crm.core.events import Event, EventRow
+from crm.core.uow import UnitOfWork
+
+_enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
+_events: Any = EventRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event that starts an automation for a subject; its enrollment's id follows from both."""
+
+    event: Event
+    automation: LiveAutomation
+    subject: Subject
+
+    @property
+    def id(self) -> UUID:
+        """The enrollment's id: the same event never enrolls the same subject twice."""
+        return derived_id(self.event.id, self.automation.id)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An earlier or a live enrollment of a subject in an automation."""
+
+    id: UUID
+    automation_id: UUID
+    subject_id: UUID
+    is_live: bool
+
+
+def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Enroll the subjects of these events in every live automation that the events start.
+
+    The events are of different subjects, or in the order in which they happened. Whoever may not
+    enter is refused on record, with the reason.
+    """
+    live = live_automations(uow)
+    heard = [
+        Entry(event, automation, subject)
+        for event in events
+        if (subject := subject_of(event)) is not None
+        for automation in live.get(type(event), ())
+    ]
+    facts = lock_facts(uow, [entry.subject for entry in heard])
+    matching = [
+        entry
+        for entry in heard
+        if entry.subject in facts
+        and entry.automation.definition.trigger.matches(entry.event, facts[entry.subject])
+    ]
+    if matching:
+        _enroll(uow, matching, facts)
+
+
+def subject_of(event: Event) -> Subject | None:
+    """Return whom an event may enroll: its lead, or its contact; nobody where neither is known."""
+    return Subject(event.contact_id, event.lead_id) if event.contact_id is not None else None
+
+
+def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | None:
+    """Return the code of why an entry is refused; None where it may enter."""
+    definition = entry.automation.definition
+    if entry.event.is_runaway:
+        return "loop"
+    if not all(condition.holds(facts) for condition in definition.conditions):
+        return "conditions"
+    if definition.reentry == "never" and passages:
+        return "once_only"
+    if definition.reentry == "after_end" and any(passage.is_live for passage in passages):
+        return "already_in"
+    return None
+
+
+def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> None:
+    """Let in who may enter, and put the others on record."""
+    passages = _passages(uow, entries)
+    refused: list[tuple[Entry, str]] = []
+    entering: list[Entry] = []
+    restarted: list[UUID] = []
+    for entry in entries:
+        own = passages.get((entry.automation.id, entry.subject.id), [])
+        if any(passage.id == entry.id for passage in own):
+            continue
+        reason = refusal(entry, facts[entry.subject], own)
+        if reason is not None:
+            refused.append((entry, reason))
+        else:
+            entering.append(entry)
+            restarted += [passage.id for passage in own if passage.is_live]
+    end_enrollments(uow, restarted, "restarted")
+    entered = _insert(uow, entering)
+    refused += [(entry, "already_in") for entry in entering if entry.id not in entered]
+    _tell(uow, [entry for entry in entering if entry.id in entered])
+    _tell_refused(uow, refused)
+
+
+def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUID], list[Passage]]:
+    """Read what these subjects went through, and go through, in these automations."""
+    c = _enrollments.c
+    leads = {entry.subject.lead_id for entry in entries if entry.subject.lead_id is not None}
+    contacts = {entry.subject.contact_id for entry in entries if entry.subject.lead_id is None}
+    rows = uow.session.execute(
+        select(c.id, c.automation_id, c.subject_id, c.state).where(
+            c.clinic_id == uow.clinic_id,
+            c.automation_id.in_({entry.automation.id for entry in entries}),
+            or_(c.lead_id.in_(leads), c.contact_id.in_(contacts) & c.lead_id.is_(None)),
+        )
+    )
+    passages: dict[tuple[UUID, UUID], list[Passage]] = {}
+    for row in rows:
+        passage = Passage(row.id, row.automation_id, row.subject_id, row.state == "live")
+        passages.setdefault((row.automation_id, row.subject_id), []).append(passage)
+    return passages
+
+
+def _insert(uow: UnitOfWork, entries: Sequence[Entry]) -> set[UUID]:
+    """Insert the enrollments, due now, and return the ids of those that were let in.
+
+    The index of live ones lets in one a subject and automation, whatever else happens.
+    """
+    if not entries:
+        return set()
+    rows = [
+        {
+            "clinic_id": uow.clinic_id,
+            "id": entry.id,
+            "automation_id": entry.automation.id,
+            "version_id": entry.automation.version_id,
+            "contact_id": entry.subject.contact_id,
+            "lead_id": entry.subject.lead_id,
+            "subject_kind": entry.subject.kind,
+            "subject_id": entry.subject.id,
+            "cause": [str(cause) for cause in entry.event.chain],
+            "entered_at": uow.now,
+            "due_at": uow.now,
+            "lease_until": uow.reserved_until,
+        }
+        for entry in entries
+    ]
+    statement = insert(_enrollments).on_conflict_do_nothing().returning(_enrollments.c.id)
+    entered = set(uow.session.scalars(statement, rows))
+    uow.ring("enrollments", sorted(entered))
+    return entered
+
+
+def _tell(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
+    uow.emit(
+        EnrollmentStarted(
+            order_key=entry.subject.id,
+            contact_id=entry.subject.contact_id,
+            lead_id=entry.subject.lead_id,
+            cause=entry.event.chain,
+            enrollment_id=entry.id,
+            automation_id=entry.automation.id,
+            version_id=entry.automation.version_id,
+        )
+        for entry in entries
+    )
+
+
+def _tell_refused(uow: UnitOfWork, refused: Sequence[tuple[Entry, str]]) -> None:
+    """Record each refusal once: its id follows from the event and the automation, too."""
+    told = {
+        derived_id(entry.event.id, entry.automation.id, "refused"): (entry, reason)
+        for entry, reason in refused
+    }
+    if not told:
+        return
+    known = uow.session.scalars(
+        select(_events.c.id).where(_events.c.clinic_id == uow.clinic_id, _events.c.id.in_(told))
+    )
+    for event_id in known.all():
+        del told[event_id]
+    uow.emit(
+        EnrollmentRefused(
+            id=event_id,
+            order_key=entry.subject.id,
+            contact_id=entry.subject.contact_id,
+            lead_id=entry.subject.lead_id,
+            cause=entry.event.chain,
+            automation_id=entry.automation.id,
+            reason=reason,
+        )
+        for event_id, (entry, reason) in told.items()
+    )

@@ -1,0 +1,63 @@
+"""What a step decides: effects for the runner to write, and what comes then. Frozen data only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class QueueText:
+    """A text to queue; whether and when it may leave is the gate's business."""
+
+    contact_id: UUID
+    lead_id: UUID | None
+    template_id: UUID
+    dedupe_key: str
+    useful_until: datetime
+
+
+@dataclass(frozen=True)
+class MoveLead:
+    """A lead to move to another stage of its pipeline."""
+
+    lead_id: UUID
+    to_stage_id: UUID
+
+
+Effect = QueueText | MoveLead
+
+
+@dataclass(frozen=True)
+class Next:
+    """Go on with the next step at once."""
+
+
+@dataclass(frozen=True)
+class WaitUntil:
+    """Go on with the next step at this instant."""
+
+    at: datetime
+
+
+@dataclass(frozen=True)
+class AwaitSettled:
+    """Go on with the next step when what was queued is sent, blocked or failed."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Leave the sequence; the reason is a code."""
+
+    reason: str
+
+
+Then = Next | WaitUntil | AwaitSettled | Exit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The decision of one step; `skipped` is a code where the step had nothing to do."""
+
+    effects: tuple[Effect, ...] = ()
+    then: Then = Next()
+    skipped: str | None = None

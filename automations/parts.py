@@ -1,0 +1,17 @@
+"""What triggers, conditions and steps have in common."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """A typed part of a sequence, told apart by `kind`; frozen, and strict about its fields.
+
+    Text that cannot be stored is refused by the definition around it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    label: ClassVar[str]
+    kind: str

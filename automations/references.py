@@ -1,0 +1,137 @@
+"""Names to ids: a document may name templates, stages and pipelines; a version holds their ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from automations.definitions import InvalidDefinition, step_kinds
+from crm.core.errors import N_
+from crm.core.uow import UnitOfWork
+from crm.messaging.models import Template
+from crm.web.language import _
+from pipelines.models import Pipeline, Stage
+
+Node = dict[str, Any]
+
+
+def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
+    """Return the document with ids for names: `template`, `stage` and `pipeline`.
+
+    Raises InvalidDefinition for what this clinic does not have, naming the step and the field.
+    """
+    resolver = _Resolver(_Known.of(uow))
+    resolved = resolver.document(document)
+    if resolver.wrong:
+        raise InvalidDefinition(resolver.wrong, step_kinds(document))
+    return resolved
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The clinic's templates, pipelines and stages, by name and by id as text."""
+
+    templates: Mapping[str, str]
+    pipelines: Mapping[str, str]
+    stages: tuple[Stage, ...]
+    default_pipeline: str | None
+
+    @classmethod
+    def of(cls, uow: UnitOfWork) -> "_Known":
+        templates = uow.session.scalars(
+            select(Template).where(col(Template.clinic_id) == uow.clinic_id)
+        ).all()
+        pipelines = uow.session.scalars(
+            select(Pipeline).where(col(Pipeline.clinic_id) == uow.clinic_id)
+        ).all()
+        stages = uow.session.scalars(select(Stage).where(col(Stage.clinic_id) == uow.clinic_id))
+        return cls(
+            {template.name: str(template.id) for template in templates},
+            {pipeline.name: str(pipeline.id) for pipeline in pipelines},
+            tuple(stages),
+            next((str(pipeline.id) for pipeline in pipelines if pipeline.is_default), None),
+        )
+
+
+@dataclass
+class _Resolver:
+    """Walks through a document; what has another shape is left for the validation to name."""
+
+    known: _Known
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def document(self, document: Mapping[str, Any]) -> Node:
+        """Return the document with ids, noting in `wrong` what is not known."""
+        resolved = dict(document)
+        if "trigger" in resolved:
+            resolved["trigger"] = self._node(resolved["trigger"], "trigger")
+        for key in ("conditions", "steps"):
+            if key in resolved:
+                resolved[key] = self._nodes(resolved[key], key)
+        return resolved
+
+    def _nodes(self, nodes: Any, path: str) -> Any:
+        if not isinstance(nodes, list | tuple):
+            return nodes
+        return [self._node(node, f"{path}.{index}") for index, node in enumerate(nodes)]
+
+    def _node(self, node: Any, path: str) -> Any:
+        if not isinstance(node, Mapping):
+            return node
+        resolved = dict(node)
+        self._name(resolved, "template", self.known.templates, path)
+        self._name(resolved, "pipeline", self.known.pipelines, path)
+        self._stage(resolved, path)
+        if "when" in resolved:
+            resolved["when"] = self._nodes(resolved["when"], f"{path}.when")
+        return resolved
+
+    def _name(self, node: Node, key: str, ids: Mapping[str, str], path: str) -> None:
+        """Put `<key>_id` in the place of a name, and check an id that was given."""
+        given = node.pop(key, None)
+        if given is not None:
+            node[f"{key}_id"] = ids.get(given) if isinstance(given, str) else None
+        elif _as_id(node.get(f"{key}_id")) is None:
+            return
+        if _as_id(node[f"{key}_id"]) not in ids.values():
+            self.wrong[f"{path}.{key}"] = _(_UNKNOWN[key])
+            node.pop(f"{key}_id")
+
+    def _stage(self, node: Node, path: str) -> None:
+        """Put the stage's id and its pipeline's in the place of its name."""
+        given, stage_id = node.pop("stage", None), _as_id(node.get("stage_id"))
+        if given is None and stage_id is None:
+            return
+        found = [
+            stage
+            for stage in self.known.stages
+            if (stage.name == given if given is not None else str(stage.id) == stage_id)
+            and node.get("pipeline_id") in (None, str(stage.pipeline_id))
+        ]
+        if len(found) > 1:
+            preferred = self.known.default_pipeline
+            found = [stage for stage in found if str(stage.pipeline_id) == preferred] or found
+        if len(found) == 1:
+            node["stage_id"] = str(found[0].id)
+            node["pipeline_id"] = str(found[0].pipeline_id)
+        elif found:
+            self.wrong[f"{path}.stage"] = _("Several pipelines have it; name the pipeline, too.")
+        else:
+            self.wrong[f"{path}.stage"] = _(_UNKNOWN["stage"])
+
+
+_UNKNOWN: Mapping[str, str] = {
+    "template": N_("There is no such template here."),
+    "pipeline": N_("There is no such pipeline here."),
+    "stage": N_("There is no such stage here."),
+}
+
+
+def _as_id(value: Any) -> str | None:
+    """Return an id in the one form it is compared in; None where it is not one."""
+    try:
+        return str(UUID(str(value))) if value is not None else None
+    except ValueError:
+        return None

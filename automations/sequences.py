@@ -1,0 +1,91 @@
+"""Publishing sequences: an automation by its name, one immutable version a change."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from automations.definitions import SequenceDefinition, parse
+from automations.models import Automation, SequenceVersion
+from automations.references import with_ids
+from automations.versions import forget_live
+from crm.core.ids import new_id
+from crm.core.uow import UnitOfWork
+
+
+def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automation:
+    """Publish a definition as the newest version of the automation of its name, live when new.
+
+    The same content makes no new version; who is in an older one stays in it. Raises
+    InvalidDefinition, which names the step and the field.
+    """
+    parsed = parse(with_ids(uow, definition) if isinstance(definition, Mapping) else definition)
+    automation = _locked(uow, parsed)
+    content = parsed.model_dump(mode="json")
+    latest = uow.session.scalar(
+        select(SequenceVersion)
+        .where(
+            col(SequenceVersion.clinic_id) == uow.clinic_id,
+            col(SequenceVersion.automation_id) == automation.id,
+        )
+        .order_by(col(SequenceVersion.number).desc())
+        .limit(1)
+    )
+    if latest is not None and latest.definition == content:
+        return automation
+    version = SequenceVersion(
+        automation_id=automation.id,
+        number=latest.number + 1 if latest else 1,
+        definition=content,
+        principal_kind=uow.principal.kind,
+        principal_id=uow.principal.id,
+        published_at=uow.now,
+    )
+    uow.add(version)
+    automation.version_id = version.id
+    automation.trigger_kind = parsed.trigger.kind
+    uow.session.flush()
+    forget_live(uow)
+    return automation
+
+
+def _locked(uow: UnitOfWork, parsed: SequenceDefinition) -> Automation:
+    """Return the automation of this name, made if it is new, locked: two loads take turns."""
+    table: Any = Automation.__table__  # type: ignore[attr-defined]
+    row = {
+        "clinic_id": uow.clinic_id,
+        "id": new_id(),
+        "name": parsed.name,
+        "state": "live",
+        "trigger_kind": parsed.trigger.kind,
+        "created_at": uow.now,
+    }
+    uow.session.execute(
+        insert(table).values(row).on_conflict_do_nothing(index_elements=["clinic_id", "name"])
+    )
+    return uow.session.scalars(
+        select(Automation)
+        .where(col(Automation.clinic_id) == uow.clinic_id, col(Automation.name) == parsed.name)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def pause(uow: UnitOfWork, automation_id: UUID) -> Automation:
+    """Pause an automation: nobody enters, and who is in it stays where he is. Raises NotFound."""
+    return _set_state(uow, automation_id, "paused")
+
+
+def resume(uow: UnitOfWork, automation_id: UUID) -> Automation:
+    """Let a paused automation go on; who is in it goes on within minutes. Raises NotFound."""
+    return _set_state(uow, automation_id, "live")
+
+
+def _set_state(uow: UnitOfWork, automation_id: UUID, state: str) -> Automation:
+    automation = uow.get(Automation, automation_id)
+    automation.state = state
+    uow.session.flush()
+    forget_live(uow)
+    return automation

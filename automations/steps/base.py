@@ -1,0 +1,46 @@
+"""What every step is: typed, strict, and pure: `decide(run) -> Outcome`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from automations.conditions import AnyCondition
+from automations.facts import Facts
+from automations.outcomes import Outcome
+from automations.parts import Part
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a step knows when it decides: who, the facts, the key of this run, now and the zone.
+
+    `now` is aware; `zone` is the clinic's.
+    """
+
+    enrollment_id: UUID
+    contact_id: UUID
+    facts: Facts
+    key: str
+    now: datetime
+    zone: ZoneInfo
+
+
+class Step(Part):
+    """One step of a sequence; it is skipped where its conditions (`when`) do not all hold."""
+
+    when: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
+
+    def take(self, run: Run) -> Outcome:
+        """Return what this step does now, or that it is skipped and which condition says so."""
+        for condition in self.when:
+            if not condition.holds(run.facts):
+                return Outcome(skipped=f"condition_{condition.kind}")
+        return self.decide(run)
+
+    def decide(self, run: Run) -> Outcome:
+        """Return what this step does where its conditions hold."""
+        raise TypeError(f"{type(self).__name__} does not decide")

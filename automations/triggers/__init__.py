@@ -1,0 +1,19 @@
+"""The triggers of automations; a new one is a file and a line of the tuple."""
+
+from typing import TYPE_CHECKING, Annotated, Union
+
+from pydantic import Field
+
+from automations.triggers.base import Trigger
+from automations.triggers.inbound_reply import InboundReply
+from automations.triggers.lead_created import LeadWasCreated
+from automations.triggers.requested_again import RequestedAgain
+from automations.triggers.stage_entered import StageEntered
+from automations.triggers.stage_left import StageLeft
+
+TRIGGERS = (LeadWasCreated, RequestedAgain, StageEntered, StageLeft, InboundReply)
+
+if TYPE_CHECKING:
+    AnyTrigger = Trigger
+else:
+    AnyTrigger = Annotated[Union[TRIGGERS], Field(discriminator="kind")]  # noqa: UP007
