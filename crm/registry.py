@@ -22,10 +22,12 @@ from crm.messaging import timeline as messaging_timeline
 from crm.privacy import models as privacy_models
 from crm.web.timeline import TimelineSource
 from pipelines import models as pipelines_models
+from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from webhooks import models as webhooks_models
 from workers import health, invariants
+from workers import pages as work_pages
 
 MODELS = (
     accounts_models,
@@ -49,6 +51,8 @@ JOBS: tuple[Job, ...] = (invariants.CHECK,)
 ROUTERS: tuple[APIRouter, ...] = (
     accounts_pages.router,
     health.router,
+    pipelines_pages.router,
+    work_pages.router,
 )
 
 TIMELINE: tuple[TimelineSource, ...] = (
