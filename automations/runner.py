@@ -35,7 +35,7 @@ def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
     An enrollment that was ended, or taken over, since the claim is left alone: whoever did that
     took our token from it.
     """
-    with runtime.database.transaction(claim.clinic_id, AUTOMATION) as uow:
+    with runtime.database.transaction(claim.clinic_id, AUTOMATION, step="advance") as uow:
         passes = [walk(standing, uow.now) for standing in hold(uow, claim)]
         if passes:
             flusher(uow, claim, passes)

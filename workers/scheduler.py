@@ -6,6 +6,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
+from crm.core import killpoints
 from crm.core import work as due
 from crm.core.locks import try_lock
 from crm.core.runtime import Job, Runtime
@@ -57,6 +58,7 @@ def sweep(runtime: Runtime, doorbell: Doorbell, *, slots: int) -> int:
             chunks = -(-rows // runtime.work[kind].limit)
             for _ in range(min(chunks, slots)):
                 doorbell.ring(kind, [], queue)
+                killpoints.reached("scheduler.after_ring")
                 rung += 1
     except DBAPIError as fault:
         log.warning("scheduler.database_unreachable", error=type(fault).__name__)

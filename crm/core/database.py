@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from crm.core import tenancy
+from crm.core import killpoints, tenancy
 from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.events import Subscriptions
@@ -62,17 +62,22 @@ class Database:
         self.clock = clock
 
     @contextmanager
-    def transaction(self, clinic_id: UUID, principal: Principal) -> Iterator[UnitOfWork]:
+    def transaction(
+        self, clinic_id: UUID, principal: Principal, *, step: str = ""
+    ) -> Iterator[UnitOfWork]:
         """Open one transaction of one clinic; commit at its end, then ring.
 
-        Whatever is raised inside rolls everything back and is raised again.
+        Whatever is raised inside rolls everything back and is raised again. `step` names it for
+        the kill points of fault tests.
         """
         with self._session(tenancy.APP_ROLE, clinic=str(clinic_id)) as (session, now):
             tenancy.guard(session, clinic_id)
             uow = UnitOfWork(session, clinic_id, principal, now, self.subscriptions, self.keyring)
             yield uow
             uow.finish()
+            killpoints.reached(f"{step}.before_commit")
             session.commit()
+        killpoints.reached(f"{step}.after_commit")
         for (kind, queue), ids in uow.rings.items():
             self.doorbell.ring(kind, ids, queue)
 

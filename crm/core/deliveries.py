@@ -25,7 +25,7 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
 
     Raises LeaseLost when another worker has taken one of them over; then nothing was done.
     """
-    with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="deliver") as uow:
         assert_held(uow.session, DELIVERIES, claim, claim.ids)
         by_consumer: dict[str, list[Event]] = {}
         rows = _claimed(uow, claim)

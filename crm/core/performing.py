@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from crm.core import killpoints
 from crm.core import work as due
 from crm.core.errors import LeaseLost
 from crm.core.principal import SYSTEM
@@ -39,6 +40,8 @@ def claim_and_perform(
             limit=limit,
             consumers=list(runtime.subscriptions.by_name),
         )
+        killpoints.reached("claim.before_commit")
+    killpoints.reached("claim.after_commit")
     for claim in claims:
         perform(runtime, work, claim)
     return sum(len(claim.ids) for claim in claims)
