@@ -57,7 +57,7 @@ bench: $(VENV)/.dev
 setup: $(VENV)/.dev
 
 lock: $(VENV)/.uv
-	$(COMPILE) --extra embedded --group dev --group build -o requirements-dev.lock $(ARGS)
+	$(COMPILE) --extra embedded --group dev --group build --group web -o requirements-dev.lock $(ARGS)
 	$(COMPILE) --extra embedded --group build -c requirements-dev.lock -o requirements-run.lock
 	$(COMPILE) -c requirements-dev.lock -o requirements.lock
 	@$(PYTHON) -c 'import pathlib, sys; sys.exit(any("://" in p.read_text() for p in \

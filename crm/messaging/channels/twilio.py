@@ -1,0 +1,161 @@
+"""Texts through Twilio, by its own SDK."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from queue import SimpleQueue
+from ssl import SSLCertVerificationError
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3.exceptions
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.rest import Client
+
+from crm.core.settings import LOOPBACK, Settings
+from crm.messaging.channels.base import (
+    Accepted,
+    Account,
+    Found,
+    NoAnswer,
+    OutboundMessage,
+    ProviderUnreachable,
+    Refused,
+    Result,
+)
+from crm.messaging.channels.refusals import action_for
+from crm.messaging.channels.twilio_http import DEFAULT_URL, PooledHttp, TooManyRequests
+
+LONGEST_VALIDITY = 36_000
+"""Seconds; Twilio's own most (TW-40)."""
+
+MOST_LISTED = 200
+"""Texts of one pair of numbers that are looked through when Twilio is asked."""
+
+_CLOCKS_DIFFER = timedelta(minutes=1)
+_TRIAL_PREFIX = "Sent from your Twilio trial account - "
+# What a carrier's or Twilio's smart encoding makes of the characters that people type.
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-"})  # noqa: RUF001
+
+
+@dataclass(frozen=True)
+class TwilioSms:
+    """Texts through one Twilio account; `in_flight` requests at once, at most."""
+
+    client: Client
+    in_flight: int = 20
+    is_callable: bool = True
+    kind: str = "sms"
+
+    def send_many(self, messages: Iterable[OutboundMessage | None]) -> Iterator[Result]:
+        """Yield Accepted, Refused (by TW-44) or NoAnswer for each message, in any order."""
+        source = iter(messages)
+        results: SimpleQueue[Result] = SimpleQueue()
+        under_way = 0
+        with ThreadPoolExecutor(self.in_flight, thread_name_prefix="twilio") as threads:
+            while True:
+                while under_way < self.in_flight and (message := next(source, None)) is not None:
+                    threads.submit(self._deliver, message, results)
+                    under_way += 1
+                if not under_way:
+                    return
+                yield results.get()
+                under_way -= 1
+
+    def _deliver(self, message: OutboundMessage, results: SimpleQueue[Result]) -> None:
+        results.put(self._send(message))
+
+    def _send(self, message: OutboundMessage) -> Result:
+        try:
+            created = self.client.messages.create(
+                to=message.to,
+                from_=message.sender,
+                body=message.body,
+                status_callback=message.status_callback if self.is_callable else None,
+                validity_period=max(1, min(message.valid_seconds, LONGEST_VALIDITY)),
+            )
+            return Accepted(message.attempt_id, str(created.sid), str(created.status or "queued"))
+        except Exception as fault:
+            return _outcome(message, fault)
+
+    def find(self, to: str, sender: str, since: datetime, body: str) -> Sequence[Found]:
+        """Return the texts with this body that Twilio has since then, oldest first.
+
+        Asked by To and From; the date is compared here, because a text that still waits in
+        Twilio's queue has no DateSent to be found by. Raises ProviderUnreachable.
+        """
+        try:
+            listed = self.client.messages.list(to=to, from_=sender, limit=MOST_LISTED)
+        except Exception as fault:
+            raise ProviderUnreachable(type(fault).__name__) from None
+        found = [
+            (_created(each), Found(str(each.sid), str(each.status), _code(each.error_code)))
+            for each in listed
+            if _created(each) >= since - _CLOCKS_DIFFER and _says(each.body, body)
+        ]
+        return [text for _, text in sorted(found, key=lambda pair: pair[0])]
+
+
+def open_account(account: Account, settings: Settings) -> TwilioSms:
+    """Return the channel of a clinic's Twilio account; connections are shared by all of them."""
+    client = Client(
+        account.external_id,
+        account.credentials["auth_token"],
+        http_client=_http(settings.twilio_api_url, settings.in_flight),
+        environment={"TWILIO_EDGE": ""},  # Settings say where Twilio is, not its own variables.
+    )
+    return TwilioSms(client, settings.in_flight, can_call_back(settings))
+
+
+def can_call_back(settings: Settings) -> bool:
+    """Whether the provider can reach us; Twilio refuses a text whose callback is on loopback."""
+    is_ours_alone = urlsplit(settings.base_url).hostname in LOOPBACK
+    return not (is_ours_alone and settings.twilio_api_url.rstrip("/") == DEFAULT_URL)
+
+
+@lru_cache(maxsize=4)
+def _http(base_url: str, connections: int) -> PooledHttp:
+    return PooledHttp(base_url, connections)
+
+
+def _outcome(message: OutboundMessage, fault: Exception) -> Result:
+    """Return what a failed request means: refused where nothing can have been accepted."""
+    if isinstance(fault, TooManyRequests):
+        return Refused(message.attempt_id, "20429", "later", fault.retry_after)
+    if isinstance(fault, TwilioRestException | TwilioServiceException) and fault.status < 500:
+        code = str(fault.code or fault.status)
+        return Refused(message.attempt_id, code, action_for(code))
+    if isinstance(fault, TwilioRestException | TwilioServiceException):
+        return NoAnswer(message.attempt_id, f"http_{fault.status}")
+    if _was_never_sent(fault):
+        return Refused(message.attempt_id, "no_connection", "later")
+    return NoAnswer(message.attempt_id, type(fault).__name__)
+
+
+def _was_never_sent(fault: Exception) -> bool:
+    """Whether no byte of the request can have left (TW-46)."""
+    if isinstance(fault, urllib3.exceptions.SSLError):
+        return any(isinstance(cause, SSLCertVerificationError) for cause in fault.args)
+    never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(fault, never)
+
+
+def _created(message: Any) -> datetime:
+    created = message.date_created or message.date_sent
+    return created if isinstance(created, datetime) else datetime.max.replace(tzinfo=UTC)
+
+
+def _code(code: Any) -> str | None:
+    return None if code in (None, "", 0) else str(code)
+
+
+def _says(theirs: str | None, ours: str) -> bool:
+    """Whether it is our text; a body that Twilio redacted may be, and counts as it."""
+    return not theirs or _plain(theirs.removeprefix(_TRIAL_PREFIX)) == _plain(ours)
+
+
+def _plain(body: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", body.translate(_PLAIN)).split())
