@@ -139,9 +139,9 @@ def _blocked(facts: Facts) -> BlockReason | None:
         return "suppressed"
     if facts.is_automated and facts.tier not in _TIERS.get(facts.message_class, ()):
         return "no_consent"
-    if not facts.is_origin_live:
+    if facts.is_automated and not facts.is_origin_live:
         return "origin_ended"
-    if not facts.is_lead_open:
+    if facts.is_automated and not facts.is_lead_open:
         return "lead_closed"
     if facts.useful_until is not None and facts.useful_until <= facts.now:
         return "no_longer_useful"

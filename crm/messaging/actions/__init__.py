@@ -1,7 +1,7 @@
 """Verbs of messaging: queue and void texts, publish templates, add senders, lift holds."""
 
 from crm.messaging.actions.queuing import OutboundText, queue_texts, release_held, void_texts
-from crm.messaging.actions.setup import add_sender, add_template
+from crm.messaging.actions.setup import add_sender, add_template, pause_account, resume_account
 from crm.messaging.actions.staff import OptedOut, send_staff_text
 
 __all__ = [
@@ -9,8 +9,10 @@ __all__ = [
     "OutboundText",
     "add_sender",
     "add_template",
+    "pause_account",
     "queue_texts",
     "release_held",
+    "resume_account",
     "send_staff_text",
     "void_texts",
 ]

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from crm.accounts.doors import open_door
 from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
-from crm.messaging.actions.queuing import RESERVED_CLASSES
+from crm.messaging.actions.queuing import RESERVED_CLASSES, release_held
 from crm.messaging.models import ChannelAccount, Sender, Template, TemplateVersion
 
 
@@ -55,10 +55,7 @@ def add_sender(
     external_id: str | None = None,
     credentials: Mapping[str, str] | None = None,
 ) -> Sender:
-    """Add a clinic's number at a provider, with an account of its own; new texts leave from it.
-
-    The account's door "channel_account" is its `external_id` (Twilio's AccountSid).
-    """
+    """Add a clinic's number at a provider, with an account of its own; new texts leave from it."""
     account = ChannelAccount(
         channel="sms", provider=provider, external_id=external_id, created_at=uow.now
     )
@@ -71,6 +68,23 @@ def add_sender(
     )
     sender = Sender(account_id=account.id, channel="sms", value=value, created_at=uow.now)
     uow.add(account, sender)
-    if external_id is not None:
-        open_door(uow, "channel_account", external_id, account.id)
     return sender
+
+
+def pause_account(uow: UnitOfWork, account_id: UUID, reason: str) -> None:
+    """Let nothing leave through an account until a person resumes it (TW-44)."""
+    uow.session.execute(
+        update(ChannelAccount)
+        .where(col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.id) == account_id)
+        .values(is_paused=True, paused_reason=reason)
+    )
+
+
+def resume_account(uow: UnitOfWork, account_id: UUID) -> int:
+    """Let texts leave through an account again; return how many were held for it."""
+    uow.session.execute(
+        update(ChannelAccount)
+        .where(col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.id) == account_id)
+        .values(is_paused=False, paused_reason=None)
+    )
+    return release_held(uow, "sender_paused")

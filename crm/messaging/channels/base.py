@@ -79,7 +79,9 @@ class ProviderUnreachable(Exception):
 class Channel(Protocol):
     """Sends texts through one account of a provider."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The medium: sms, say."""
 
     def send_many(self, messages: Iterable[OutboundMessage | None]) -> Iterator[Result]:
         """Yield one result for each message, in any order, as soon as it is known.
@@ -125,6 +127,12 @@ class Channels:
         """Whether texts can leave through this provider here."""
         return provider in self._factories
 
+    def opened(self, account_id: UUID, version: int) -> Channel | None:
+        """Return the channel of an account, if it is open with this version of its credentials."""
+        with self._lock:
+            known, channel = self._open.get(account_id, (None, None))
+            return channel if known == version else None
+
     def of(self, account: Account) -> Channel:
         """Return the account's channel, made anew after its credentials changed.
 
@@ -133,8 +141,8 @@ class Channels:
         if account.provider not in self._factories:
             raise NoSuchProvider(account.provider)
         with self._lock:
-            version, channel = self._open.get(account.id, (None, None))
-            if channel is None or version != account.version:
+            known, channel = self._open.get(account.id, (None, None))
+            if channel is None or known != account.version:
                 channel = self._factories[account.provider](account)
                 self._open[account.id] = (account.version, channel)
             return channel

@@ -1,0 +1,120 @@
+"""What the gate and the words need to know of texts: one statement for many, whatever their number.
+
+The same statement is asked twice: when a chunk is looked through, and again under the locks of the
+addresses just before texts are taken. What it says then holds until the commit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from crm.compliance.gate import WEEK, Facts
+from crm.contacts import phones
+from crm.core.runtime import FactSource
+from crm.core.uow import UnitOfWork
+from crm.messaging.facts.statement import LOCKED, PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A queued text with everything known of it now."""
+
+    row: Row[Any]
+    facts: Facts
+    zone_source: str
+    known: Mapping[str, object]
+
+    @property
+    def id(self) -> UUID:
+        """The communication's id."""
+        return self.row.id  # type: ignore[no-any-return]
+
+
+def gather(
+    uow: UnitOfWork,
+    sources: Sequence[FactSource],
+    ids: Sequence[UUID],
+    token: UUID,
+    *,
+    lock: bool = False,
+) -> list[Candidate]:
+    """Return those of the texts that are queued and held under the token, in id order.
+
+    With `lock` their rows stay locked until the transaction ends.
+    """
+    values = {
+        "clinic": uow.clinic_id,
+        "ids": list(ids),
+        "token": token,
+        "week_ago": uow.now - WEEK,
+    }
+    rows = uow.session.execute(LOCKED if lock else PLAIN, values).all()
+    if not rows:
+        return []
+    told = _ask(uow, sources, [row.id for row in rows])
+    return [_candidate(uow, row, told.get(row.id, {})) for row in rows]
+
+
+def _ask(
+    uow: UnitOfWork, sources: Sequence[FactSource], ids: Sequence[UUID]
+) -> dict[UUID, dict[str, Any]]:
+    """Ask each source once; of two that know the same fact, the one that says no is believed."""
+    told: dict[UUID, dict[str, Any]] = {}
+    for source in sources:
+        for row_id, said in source(uow, ids).items():
+            mine = told.setdefault(row_id, {"values": {}})
+            mine["values"].update(said.get("values", {}))
+            for name in ("is_origin_live", "is_lead_open"):
+                mine[name] = mine.get(name, True) and said.get(name, True)
+    return told
+
+
+def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candidate:
+    zones, zone_source = candidate_zones(
+        row.contact_zone, row.value if row.kind == "phone" else None, row.region, row.clinic_zone
+    )
+    is_dead = row.refused_at is not None and (
+        row.last_in_at is None or row.last_in_at < row.refused_at
+    )
+    facts = Facts(
+        communication_id=row.id,
+        now=uow.now,
+        message_class=row.message_class,
+        created_at=row.created_at,
+        zones=zones,
+        tier=row.tier if row.consent_action == "granted" else "none",
+        is_textable=row.kind == "phone" and not is_dead,
+        is_suppressed=row.is_suppressed,
+        is_origin_live=told.get("is_origin_live", True),
+        is_lead_open=told.get("is_lead_open", True),
+        is_holding=row.is_holding_sends,
+        has_sender=row.use_sender_id is not None,
+        is_sender_paused=bool(row.is_paused),
+        useful_until=row.useful_until,
+        sent_at=tuple(row.sent_at or ()),
+        last_in_at=row.last_in_at,
+        start_hour=row.window_start_hour,
+        end_hour=row.window_end_hour,
+        daily_cap=row.daily_cap,
+    )
+    return Candidate(row, facts, zone_source, told.get("values", {}))
+
+
+@lru_cache(maxsize=65_536)
+def candidate_zones(
+    contact_zone: str | None, phone: str | None, region: str, clinic_zone: str
+) -> tuple[tuple[str, ...], str]:
+    """Return every zone where the recipient may be, and how we know (LAW-23, LAW-24).
+
+    A zone the person chose does not remove the number's; the clinic's counts only without either.
+    """
+    number_zones = phones.parse(phone, region).zones if phone else ()
+    zones = tuple(dict.fromkeys([*([contact_zone] if contact_zone else []), *number_zones]))
+    if not zones:
+        return (clinic_zone,), "clinic"
+    known = {"contact": contact_zone, "number": number_zones}
+    return zones, "+".join(name for name, zone in known.items() if zone)

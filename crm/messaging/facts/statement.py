@@ -1,0 +1,191 @@
+"""The one statement that reads what is known of queued texts; built once, to stay prepared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, any_, bindparam, case, exists, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.functions import coalesce
+from sqlalchemy.types import Uuid
+
+from crm.accounts.models import Clinic
+from crm.compliance.models import Consent, Suppression
+from crm.contacts.models import Address, Contact
+from crm.messaging.models import (
+    ChannelAccount,
+    Communication,
+    Conversation,
+    Sender,
+    TemplateVersion,
+)
+
+AUTOMATED = ("care", "marketing")
+LEFT = ("sending", "unconfirmed", "sent", "delivered", "undelivered")
+"""The states of a text that left, or may have."""
+
+
+def _table(model: Any, name: str) -> Any:
+    return model.__table__.alias(name)
+
+
+_text: Any = Communication.__table__.c  # type: ignore[attr-defined]
+
+
+def _history() -> Any:
+    """What passed between the clinic and the address: one look at its communications."""
+    other = _table(Communication, "other")
+    left = and_(other.c.direction == "out", other.c.status.in_(LEFT))
+    recent = and_(
+        left, other.c.message_class.in_(AUTOMATED), other.c.taken_at > bindparam("week_ago")
+    )
+    refused = and_(other.c.direction == "out", other.c.reason == "not_textable")
+    return (
+        select(
+            func.array_agg(other.c.taken_at).filter(recent).label("sent_at"),
+            func.max(other.c.created_at).filter(other.c.direction == "in").label("last_in_at"),
+            func.max(other.c.settled_at).filter(refused).label("refused_at"),
+            func.bool_or(and_(left, other.c.message_class != "system")).label("was_texted"),
+        )
+        .where(
+            other.c.clinic_id == _text.clinic_id,
+            other.c.address_id == _text.address_id,
+            other.c.id != _text.id,
+        )
+        .lateral("history")
+    )
+
+
+def _consent() -> Any:
+    """The last word of the ledger on the text's purpose."""
+    consent = _table(Consent, "consent")
+    purpose = case((_text.message_class == "marketing", "marketing"), else_="care")
+    return (
+        select(consent.c.id, consent.c.tier, consent.c.action)
+        .where(
+            consent.c.clinic_id == _text.clinic_id,
+            consent.c.address_id == _text.address_id,
+            consent.c.channel == _text.channel,
+            consent.c.purpose == purpose,
+        )
+        .order_by(consent.c.id.desc())
+        .limit(1)
+        .lateral("latest_consent")
+    )
+
+
+def _sender() -> Any:
+    """The number to send from: the one asked for, else the one they talked with last (TW-50)."""
+    sender, account = _table(Sender, "s"), _table(ChannelAccount, "account")
+    talk = _table(Conversation, "talk")
+    return (
+        select(
+            sender.c.id,
+            sender.c.value,
+            account.c.id.label("account_id"),
+            account.c.provider,
+            account.c.version,
+            account.c.is_paused,
+        )
+        .join(
+            account,
+            and_(account.c.clinic_id == sender.c.clinic_id, account.c.id == sender.c.account_id),
+        )
+        .outerjoin(
+            talk,
+            and_(
+                talk.c.clinic_id == sender.c.clinic_id,
+                talk.c.sender_id == sender.c.id,
+                talk.c.address_id == _text.address_id,
+            ),
+        )
+        .where(sender.c.clinic_id == _text.clinic_id, sender.c.channel == _text.channel)
+        .order_by(
+            (sender.c.id == coalesce(_text.sender_id, sender.c.id)).desc(),
+            func.greatest(talk.c.last_in_at, talk.c.last_out_at).desc().nulls_last(),
+            sender.c.is_default.desc(),
+            sender.c.id,
+        )
+        .limit(1)
+        .lateral("sender")
+    )
+
+
+def _of(table: Any, key: Any) -> Any:
+    """The row of a clinic's table that a text names."""
+    return and_(table.c.clinic_id == _text.clinic_id, table.c.id == key)
+
+
+def _statement() -> Select[Any]:
+    history, consent, sender = _history(), _consent(), _sender()
+    address, version = _table(Address, "address"), _table(TemplateVersion, "version")
+    contact, canonical = _table(Contact, "contact"), _table(Contact, "canonical")
+    clinic, suppression = _table(Clinic, "clinic"), _table(Suppression, "suppression")
+    is_suppressed = exists().where(
+        suppression.c.clinic_id == _text.clinic_id,
+        suppression.c.address_id == _text.address_id,
+        suppression.c.channel == _text.channel,
+        suppression.c.lifted_at.is_(None),
+    )
+    return (
+        select(
+            *_own_columns(),
+            address.c.kind,
+            address.c.value,
+            canonical.c.name.label("contact_name"),
+            canonical.c.language,
+            canonical.c.timezone.label("contact_zone"),
+            *_clinic_columns(clinic),
+            version.c.bodies,
+            is_suppressed.label("is_suppressed"),
+            consent.c.id.label("latest_consent_id"),
+            consent.c.tier,
+            consent.c.action.label("consent_action"),
+            *history.c,
+            sender.c.id.label("use_sender_id"),
+            sender.c.value.label("sender_value"),
+            sender.c.account_id,
+            sender.c.provider,
+            sender.c.version.label("account_version"),
+            sender.c.is_paused,
+        )
+        .select_from(Communication)
+        .join(clinic, clinic.c.id == _text.clinic_id)
+        .join(address, _of(address, _text.address_id))
+        .outerjoin(contact, _of(contact, _text.contact_id))
+        .outerjoin(canonical, _of(canonical, coalesce(contact.c.merged_into_id, contact.c.id)))
+        .outerjoin(version, _of(version, _text.template_version_id))
+        .join(history, true())
+        .outerjoin(consent, true())
+        .outerjoin(sender, true())
+        .where(
+            _text.clinic_id == bindparam("clinic"),
+            _text.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+            _text.lease_token == bindparam("token"),
+            _text.status == "queued",
+        )
+        .order_by(_text.id)
+    )
+
+
+def _own_columns() -> Sequence[Any]:
+    names = (
+        *("id", "address_id", "contact_id", "lead_id", "message_class", "origin_kind"),
+        *("origin_id", "template_version_id", "body", "merge_values", "useful_until"),
+        *("created_at", "attempts", "resends", "cause", "taken_at", "attempt_id"),
+    )
+    return [_text[name] for name in names]
+
+
+def _clinic_columns(clinic: Any) -> Sequence[Any]:
+    names = ("region", "is_holding_sends", "window_start_hour", "window_end_hour", "daily_cap")
+    return [
+        clinic.c.name.label("clinic_name"),
+        clinic.c.phone.label("clinic_phone"),
+        clinic.c.language.label("clinic_language"),
+        clinic.c.timezone.label("clinic_zone"),
+        *(clinic.c[name] for name in names),
+    ]
+
+
+PLAIN = _statement()
+LOCKED = PLAIN.with_for_update(of=Communication)

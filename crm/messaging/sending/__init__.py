@@ -1,0 +1,201 @@
+"""Sending: claim a chunk, gate it, take what goes on the wire now, call, write down what came.
+
+The three phases are three kinds of transactions, and a process may die between any two lines: what
+is `queued` is claimed again when its lease ends, what is `sending` is only ever settled.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID
+
+from crm.compliance.actions import lock_addresses
+from crm.core.performing import is_transient
+from crm.core.principal import SYSTEM
+from crm.core.runtime import Runtime
+from crm.core.work import Claim, Work
+from crm.messaging import writes
+from crm.messaging.channels.base import Channel, OutboundMessage, Refused
+from crm.messaging.channels.opening import channel_of
+from crm.messaging.facts import gather
+from crm.messaging.sending import judging
+from crm.messaging.sending.recording import Flight, Landed, record
+from crm.messaging.sending.taking import take
+
+RECORD_AT = 20
+"""Results that are written down together, at most."""
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A text of the chunk that may leave, as far as was seen."""
+
+    id: UUID
+    address_id: UUID
+
+
+def send(runtime: Runtime, claim: Claim) -> None:
+    """Send a chunk of one clinic's queued texts, each at most once."""
+    for account_id, (channel, waiting) in _look_through(runtime, claim).items():
+        Wire(runtime, claim, account_id, channel, waiting).run()
+
+
+def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, list[Waiting]]]:
+    """Block and hold what may not leave now; return the rest by account."""
+    by_account: dict[UUID, tuple[Channel, list[Waiting]]] = {}
+    with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+        texts = gather(uow, runtime.fact_sources, claim.ids, claim.token)
+        verdicts = [judging.judge(uow, runtime.channels, text) for text in texts]
+        lock_addresses(uow, judging.to_lock(verdicts))
+        judging.write(uow, claim.token, verdicts)
+        for verdict in verdicts:
+            if verdict.body is None:
+                continue
+            row = verdict.text.row
+            if row.account_id not in by_account:
+                channel = channel_of(uow, runtime.channels, row.account_id, row.account_version)
+                by_account[row.account_id] = channel, []
+            by_account[row.account_id][1].append(Waiting(row.id, row.address_id))
+    return by_account
+
+
+class Wire:
+    """A chunk on its way through one channel: a window of `in_flight` texts that slides.
+
+    Texts are taken just before they leave, half a window at a time, never two to one address: the
+    second waits for what became of the first.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        claim: Claim,
+        account_id: UUID,
+        channel: Channel,
+        waiting: Iterable[Waiting],
+    ) -> None:
+        self.runtime, self.claim = runtime, claim
+        self.account_id, self.channel = account_id, channel
+        self.waiting = deque(waiting)
+        self.flying: dict[UUID, Flight] = {}
+        self.landed: list[Landed] = []
+        self.fault: Exception | None = None
+        self.lease_until = claim.until
+
+    def run(self) -> None:
+        """Send it all. What was sent before a fault is written down before the fault is raised."""
+        try:
+            for result in self.channel.send_many(self.messages()):
+                flight = self.flying.pop(result.attempt_id, None)
+                if flight is not None:
+                    self.landed.append((flight, result))
+                if len(self.landed) >= RECORD_AT:
+                    self.write_down()
+        finally:
+            self.write_down()
+        if self.fault is not None:
+            raise self.fault
+
+    def messages(self) -> Iterator[OutboundMessage | None]:
+        """Yield what may leave now, and None while the window is full; see `Channel.send_many`."""
+        in_flight = self.runtime.settings.in_flight
+        step = max(1, in_flight // 2)
+        while self.waiting:
+            room = in_flight - len(self.flying)
+            if self.flying and room < min(step, len(self.waiting)):
+                yield None
+                continue
+            try:
+                taken = self.take(self._pick(room))
+            except Exception as fault:
+                # What flies has still to land: the fault waits for it.
+                self.fault = fault
+                return
+            yield from self._fresh(taken)
+            if not taken and self.flying:
+                yield None
+
+    def _fresh(self, taken: Sequence[Flight]) -> Iterator[OutboundMessage]:
+        """Yield what was just taken; what the channel did not pull for too long does not leave.
+
+        Such a text may be asked about, and sent once more, while this process only now goes on.
+        """
+        started, limit = monotonic(), self.runtime.settings.unconfirmed_after / 2
+        for flight in taken:
+            if monotonic() - started < limit:
+                yield flight.message
+            else:
+                del self.flying[flight.message.attempt_id]
+                self.landed.append((flight, Refused(flight.message.attempt_id, "late", "later")))
+
+    def _pick(self, room: int) -> list[Waiting]:
+        """Remove from those who wait up to `room`, no two to one address nor to one in flight."""
+        busy = {flight.address_id for flight in self.flying.values()}
+        picked: list[Waiting] = []
+        passed: list[Waiting] = []
+        while self.waiting and len(picked) < room:
+            text = self.waiting.popleft()
+            if text.address_id in busy:
+                passed.append(text)
+            else:
+                busy.add(text.address_id)
+                picked.append(text)
+        self.waiting.extendleft(reversed(passed))
+        return picked
+
+    def take(self, picked: Sequence[Waiting]) -> list[Flight]:
+        """Take texts, and write down what landed meanwhile, in one transaction."""
+        if not picked:
+            return []
+        landed = list(self.landed)
+        addresses = [text.address_id for text in picked]
+        addresses += [flight.address_id for flight, _ in landed]
+        with self.runtime.database.transaction(self.claim.clinic_id, SYSTEM) as uow:
+            lock_addresses(uow, addresses)
+            if landed:
+                record(uow, self.runtime.settings, self.account_id, landed)
+            ids = [text.id for text in picked]
+            taken = take(uow, self.runtime, self.account_id, self.claim.token, ids)
+            lease = self.runtime.settings.lease
+            is_ageing = self.waiting and self.lease_until - uow.now < lease / 2
+            if is_ageing:
+                rows = [{"id": text.id} for text in sorted(self.waiting, key=lambda text: text.id)]
+                until = uow.now + lease
+                writes.run(uow, writes.EXTEND, rows, token=self.claim.token, until=until)
+        if is_ageing:
+            self.lease_until = until
+        del self.landed[: len(landed)]
+        self.flying.update((flight.message.attempt_id, flight) for flight in taken)
+        return taken
+
+    def write_down(self) -> None:
+        """Write down what landed; a deadlock or a lost connection is tried again at once.
+
+        If it cannot be written the texts stay `sending`: their callbacks or the provider tell.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._write_down()
+                return
+            except Exception as fault:
+                if not (tries_left and is_transient(fault)):
+                    raise
+
+    def _write_down(self) -> None:
+        if not self.landed:
+            return
+        with self.runtime.database.transaction(self.claim.clinic_id, SYSTEM) as uow:
+            lock_addresses(uow, [flight.address_id for flight, _ in self.landed])
+            record(uow, self.runtime.settings, self.account_id, self.landed)
+        self.landed.clear()
+
+
+COMMUNICATIONS = Work(
+    "communications",
+    "communications",
+    send,
+    waiting="t.due_at IS NOT NULL AND t.status = 'queued'",
+)

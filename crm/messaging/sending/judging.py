@@ -1,0 +1,82 @@
+"""What becomes of a queued text: the gate's word on it, and its own words if it may leave."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crm.compliance.gate import LOOK_AGAIN, Allow, Block, decide
+from crm.core.uow import UnitOfWork
+from crm.messaging import writes
+from crm.messaging.channels.base import Channels
+from crm.messaging.facts import Candidate
+from crm.messaging.sending.words import Unsayable, words
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A text may leave with this body, or is held until then, or blocked, for this reason."""
+
+    text: Candidate
+    body: str | None = None
+    reason: str | None = None
+    until: datetime | None = None
+
+    @property
+    def gate(self) -> str:
+        """What was known when it was judged, as JSON of ids and codes (LAW-11)."""
+        facts, row = self.text.facts, self.text.row
+        known = {
+            "checked_at": facts.now.isoformat(),
+            "zones": list(facts.zones),
+            "zone_source": self.text.zone_source,
+            "tier": facts.tier,
+        }
+        if row.template_version_id is not None:
+            known["template_version_id"] = str(row.template_version_id)
+        if self.body is not None:
+            known["local_times"] = [
+                facts.now.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")
+                for zone in facts.zones
+            ]
+        return json.dumps(known)
+
+
+def judge(uow: UnitOfWork, channels: Channels, text: Candidate) -> Verdict:
+    """Ask the gate, then write the words: a text without words is blocked, and says why."""
+    decision = decide(text.facts)
+    if isinstance(decision, Block):
+        return Verdict(text, reason=decision.reason)
+    if not isinstance(decision, Allow):
+        return Verdict(text, reason=decision.reason, until=decision.until)
+    if not channels.knows(text.row.provider):
+        return Verdict(text, reason="no_sender", until=uow.now + LOOK_AGAIN)
+    try:
+        return Verdict(text, body=words(uow, text))
+    except Unsayable as unsayable:
+        return Verdict(text, reason=unsayable.reason)
+
+
+def to_lock(verdicts: Iterable[Verdict]) -> list[UUID]:
+    """Return the addresses whose locks are needed before these are written: the blocked ones'."""
+    return [
+        verdict.text.row.address_id
+        for verdict in verdicts
+        if verdict.body is None and verdict.until is None
+    ]
+
+
+def write(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> None:
+    """Block and hold what may not leave now, under the locks of `to_lock`."""
+    stopped = [verdict for verdict in verdicts if verdict.body is None]
+    blocked = [_row(verdict) for verdict in stopped if verdict.until is None]
+    held = [{**_row(verdict), "until": verdict.until} for verdict in stopped if verdict.until]
+    writes.tell_settled(uow, writes.run(uow, writes.BLOCK, blocked, token=token))
+    writes.run(uow, writes.DEFER, held, token=token)
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    return {"id": verdict.text.id, "reason": verdict.reason, "gate": verdict.gate}

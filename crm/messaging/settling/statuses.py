@@ -1,0 +1,242 @@
+"""What a provider says became of our texts: every word kept, and applied only upwards (TW-22).
+
+A callback that carries the attempt id settles a text whose answer was lost (TW-24). One that knows
+no text yet is kept, and matched when the text gets its provider's id (TW-23).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import any_, bindparam, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.engine import Row
+from sqlalchemy.types import Text
+
+from crm.compliance.actions import lock_addresses, suppress
+from crm.core.bulk import among
+from crm.core.ids import new_id
+from crm.core.uow import UnitOfWork
+from crm.messaging import writes
+from crm.messaging.channels.refusals import action_for
+from crm.messaging.events import DeliveryReported
+from crm.messaging.models import Communication, ProviderStatus
+
+RANKS: Mapping[str, int] = {
+    **{"scheduled": 0, "accepted": 0, "queued": 1, "sending": 2, "sent": 3},
+    **{"failed": 4, "undelivered": 4, "canceled": 4, "delivered": 5, "read": 6},
+}
+_ENDS = {
+    **{"failed": "failed", "canceled": "failed", "undelivered": "undelivered"},
+    **{"delivered": "delivered", "read": "delivered"},
+}
+_REASONS = {"not_textable": "not_textable", "content": "content_refused"}
+
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_stored: Any = ProviderStatus.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusIn:
+    """One word of the provider about one text."""
+
+    provider_id: str
+    status: str
+    error_code: str | None = None
+    attempt_id: UUID | None = None
+
+
+def apply_status(uow: UnitOfWork, status: StatusIn) -> bool:
+    """Keep a status and apply it; return whether it was news."""
+    return apply_statuses(uow, [status])[0]
+
+
+def apply_statuses(uow: UnitOfWork, statuses: Sequence[StatusIn]) -> list[bool]:
+    """Keep statuses and apply them by rank; return for each whether it was news.
+
+    Copies, late ones and any order give the same text in the end.
+    """
+    texts = _find(uow, statuses)
+    about = [_about(texts, status) for status in statuses]
+    lock_addresses(uow, [text.address_id for text in about if text is not None])
+    fresh = _keep(uow, statuses, about)
+    _apply(
+        uow,
+        [
+            (text.id, status)
+            for status, text in zip(statuses, about, strict=True)
+            if text is not None
+        ],
+    )
+    return [_key(status) in fresh for status in statuses]
+
+
+def match_stored(uow: UnitOfWork, provider_ids: Sequence[str]) -> None:
+    """Apply the statuses that came before we knew these provider ids; addresses are locked."""
+    if not provider_ids:
+        return
+    early = uow.session.execute(_EARLY, {"clinic": uow.clinic_id, "ids": list(provider_ids)}).all()
+    if not early:
+        return
+    statuses = [StatusIn(row.provider_id, row.status, row.error_code or None) for row in early]
+    texts = _find(uow, statuses)
+    pairs = [(text.id, each) for each in statuses if (text := _about(texts, each)) is not None]
+    uow.session.execute(
+        update(_stored)
+        .where(
+            _stored.c.clinic_id == uow.clinic_id,
+            among(_stored.c.provider_id, list(provider_ids)),
+            _texts.c.clinic_id == _stored.c.clinic_id,
+            _texts.c.provider_id == _stored.c.provider_id,
+        )
+        .values(communication_id=_texts.c.id)
+    )
+    _apply(uow, pairs)
+
+
+def _early() -> Any:
+    columns = _stored.c
+    return select(columns.provider_id, columns.status, columns.error_code).where(
+        columns.clinic_id == bindparam("clinic"),
+        columns.provider_id == any_(bindparam("ids", type_=ARRAY(Text))),
+        columns.communication_id.is_(None),
+    )
+
+
+_EARLY = _early()
+
+
+def _find(uow: UnitOfWork, statuses: Sequence[StatusIn]) -> list[Row[Any]]:
+    """Return the texts that these statuses may be about, not locked yet."""
+    columns = _texts.c
+    attempts = [status.attempt_id for status in statuses if status.attempt_id is not None]
+    known = [status.provider_id for status in statuses]
+    return list(
+        uow.session.execute(
+            select(columns.id, columns.address_id, columns.attempt_id, columns.provider_id).where(
+                columns.clinic_id == uow.clinic_id,
+                columns.direction == "out",
+                or_(among(columns.attempt_id, attempts), among(columns.provider_id, known)),
+            )
+        )
+    )
+
+
+def _about(texts: Sequence[Row[Any]], status: StatusIn) -> Row[Any] | None:
+    """Return the text that a status is about: by the provider's id, else by our attempt's."""
+    by_id = (text for text in texts if text.provider_id == status.provider_id)
+    by_attempt = (
+        text
+        for text in texts
+        if status.attempt_id is not None
+        and text.attempt_id == status.attempt_id
+        and text.provider_id is None
+    )
+    return next(by_id, None) or next(by_attempt, None)
+
+
+def _key(status: StatusIn) -> tuple[str, str, str]:
+    return status.provider_id, status.status, status.error_code or ""
+
+
+def _keep(
+    uow: UnitOfWork, statuses: Sequence[StatusIn], about: Sequence[Row[Any] | None]
+) -> set[tuple[str, str, str]]:
+    """Append statuses to the history; return the keys of those that were not there (TW-23)."""
+    rows = {
+        _key(status): {
+            "clinic_id": uow.clinic_id,
+            "id": new_id(),
+            "provider_id": status.provider_id,
+            "status": status.status,
+            "error_code": status.error_code or "",
+            "attempt_id": status.attempt_id,
+            "communication_id": text.id if text is not None else None,
+            "at": uow.now,
+        }
+        for status, text in zip(statuses, about, strict=True)
+    }
+    columns = _stored.c
+    written = uow.session.execute(
+        insert(_stored)
+        .on_conflict_do_nothing(index_elements=["clinic_id", "provider_id", "status", "error_code"])
+        .returning(columns.provider_id, columns.status, columns.error_code),
+        # In key order: two batches with the same copies wait for each other, never in a ring.
+        [rows[key] for key in sorted(rows)],
+    )
+    return {(row.provider_id, row.status, row.error_code) for row in written}
+
+
+def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
+    """Apply statuses to their texts, whose addresses are locked."""
+    if not pairs:
+        return
+    by_text: dict[UUID, list[StatusIn]] = defaultdict(list)
+    for text_id, status in pairs:
+        by_text[text_id].append(status)
+    columns = _texts.c
+    locked: Sequence[Any] = uow.session.execute(
+        select(
+            *(columns.id, columns.address_id, columns.status, columns.reason, columns.resends),
+            *(columns.attempt_id, columns.provider_id, columns.provider_status),
+            *(columns.error_code, columns.contact_id, columns.lead_id),
+        )
+        .where(columns.clinic_id == uow.clinic_id, among(columns.id, list(by_text)))
+        .order_by(columns.id)
+        .with_for_update()
+    ).all()
+    changes = [change for row in locked if (change := _change(row, by_text[row.id])) is not None]
+    was = {row.id: row for row in locked}
+    told = writes.run(uow, writes.APPLY, changes)
+    writes.tell_settled(uow, [row for row in told if _is_open(was[row.id])])
+    _report(uow, [(was[row.id], row) for row in told])
+    for change in changes:
+        if change["code"] and action_for(change["code"]) == "opted_out":
+            suppress(uow, was[change["id"]].address_id, "sms", "provider_opted_out", change["id"])
+
+
+def _is_open(row: Row[Any]) -> bool:
+    """Whether nobody knew yet what became of the text; one queued once more counts (TW-45)."""
+    return row.status in ("sending", "unconfirmed") or (row.status == "queued" and row.resends > 0)
+
+
+def _change(row: Row[Any], statuses: Sequence[StatusIn]) -> dict[str, Any] | None:
+    """Return what the highest of the statuses makes of a text, None if it says nothing new."""
+    is_late = row.status == "failed" and row.reason == "unconfirmed_needs_person"
+    if not (_is_open(row) or is_late or row.status in ("sent", "delivered", "undelivered")):
+        return None
+    # Whatever the provider says of a text that is open proves that it has it (TW-24).
+    lowest = -1 if _is_open(row) else None
+    ranked = [status for status in statuses if RANKS.get(status.status, lowest) is not None]
+    if not ranked:
+        return None
+    best = max(ranked, key=lambda status: RANKS.get(status.status, -1))
+    is_known = row.provider_status is not None and not _is_open(row)
+    if is_known and RANKS[best.status] <= RANKS.get(row.provider_status, -1):
+        return None
+    code = best.error_code if best.status in ("failed", "undelivered") else None
+    return {
+        "id": row.id,
+        "status": _ENDS.get(best.status, "sent"),
+        "provider": best.provider_id,
+        "provider_status": best.status if best.status in RANKS else None,
+        "code": code,
+        "reason": _REASONS.get(action_for(code)) if code else None,
+    }
+
+
+def _report(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
+    uow.emit(
+        DeliveryReported(
+            order_key=row.address_id,
+            contact_id=row.contact_id,
+            lead_id=row.lead_id,
+            communication_id=row.id,
+            status="delivered" if row.status == "delivered" else "undelivered",
+            error_code=row.error_code,
+        )
+        for before, row in pairs
+        if row.status in ("delivered", "undelivered", "failed") and row.status != before.status
+    )
