@@ -37,6 +37,12 @@ class MoveForm(FormModel):
         )
 
 
+@router.get("/", name="pipelines:start", dependencies=[require("leads:read")])
+def start(request: Request) -> Response:
+    """Lead to the page where a working day starts."""
+    return see_other(request, "pipelines:pipeline")
+
+
 @router.get("/pipeline", name="pipelines:pipeline", dependencies=[require("leads:read")])
 def pipeline(request: Request, uow: ClinicUow, pipeline: UUID | None = None) -> Response:
     """Show a pipeline's leads by stage; the default pipeline where none is named."""
