@@ -112,7 +112,7 @@ def _find_or_insert(
         return system.session.scalars(select(User).where(col(User.email) == email)).one()
 
 
-def reset_link(database: Database, email: str, base_url: str) -> str:
+def password_reset_link(database: Database, email: str, base_url: str) -> str:
     """Return a link that sets the user's password once, within an hour. Raises NotFound."""
     found = doors.resolve(database, "member", valid_email(email))
     if not found:

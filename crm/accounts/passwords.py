@@ -61,21 +61,25 @@ def check_rules(password: str, names: Sequence[str] = (), field: str = "password
     folded = text.casefold()
     if len(set(folded)) < _MIN_DISTINCT or _is_common(folded):
         raise Invalid(_("This password is too easy to guess; choose another one."), field=field)
-    if _without(folded, _words(names)) < _MIN_OWN:
+    if _own(folded, _words(names)) < _MIN_OWN:
         raise Invalid(_("Do not build the password from your or the clinic's name."), field=field)
 
 
 def _is_common(folded: str) -> bool:
     runs = [run[at : at + 5] for run in _RUNS for at in range(len(run) - 4)]
     backwards = [run[::-1] for run in runs]
-    return _without(folded, [*_COMMON, *runs, *backwards]) < _MIN_OWN
+    return _own(folded, [*_COMMON, *runs, *backwards]) < _MIN_OWN
 
 
-def _without(folded: str, words: Sequence[str]) -> int:
-    """Return how many letters and digits are left once the words are taken out."""
-    for word in sorted(words, key=len, reverse=True):
-        folded = folded.replace(word, " ")
-    return sum(character.isalnum() for character in folded)
+def _own(folded: str, words: Sequence[str]) -> int:
+    """Return how many letters and digits belong to none of the words, which may overlap."""
+    covered: set[int] = set()
+    for word in words:
+        at = folded.find(word)
+        while at >= 0:
+            covered.update(range(at, at + len(word)))
+            at = folded.find(word, at + 1)
+    return sum(one.isalnum() for at, one in enumerate(folded) if at not in covered)
 
 
 def _words(names: Sequence[str]) -> list[str]:
