@@ -12,15 +12,13 @@ from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 
 _MOST_PARSED = 2000
-_parsed: dict[UUID, SequenceDefinition] = {}
+_parsed: dict[tuple[UUID, UUID], SequenceDefinition] = {}
 
 
 def definitions(uow: UnitOfWork, version_ids: Iterable[UUID]) -> dict[UUID, SequenceDefinition]:
-    """Return the definitions of versions; each is read and parsed once a process."""
+    """Return the definitions of the clinic's versions; each is read and parsed once a process."""
     wanted = set(version_ids)
-    found = {
-        version_id: known for version_id in wanted if (known := _parsed.get(version_id)) is not None
-    }
+    found = {one: known for one in wanted if (known := _parsed.get((uow.clinic_id, one)))}
     missing = wanted - found.keys()
     if missing:
         rows = uow.session.execute(
@@ -32,7 +30,7 @@ def definitions(uow: UnitOfWork, version_ids: Iterable[UUID]) -> dict[UUID, Sequ
         fresh = {row.id: parse(row.definition) for row in rows}
         if len(_parsed) > _MOST_PARSED:
             _parsed.clear()
-        _parsed.update(fresh)
+        _parsed.update({(uow.clinic_id, one): parsed for one, parsed in fresh.items()})
         found |= fresh
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from automations.models import Automation, Enrollment, StepRun
@@ -13,11 +14,13 @@ from automations.sequences import load_automation
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.core.clock import Clock
 from crm.core.events import Event, EventRow
+from crm.core.performing import claim_and_perform
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.core.work import Claim, claim
 from crm.messaging.actions import add_template
+from crm.messaging.events import CommunicationSettled
 from crm.messaging.models import Communication
 from pipelines.actions import Move, NewLead, add_pipeline, create_leads, move_leads
 from pipelines.models import Lead, Stage
@@ -119,6 +122,19 @@ class Practice:
                 consumers=list(self.runtime.subscriptions.by_name),
             )
 
+    def work(self, *, seconds: float = 6) -> None:
+        """Deliver events and advance enrollments until nothing is due; texts stay queued."""
+        for _ in range(200):
+            self.runtime.clock.advance(seconds=seconds)
+            kinds = ("deliveries", "enrollments")
+            if not sum(claim_and_perform(self.runtime, kind) for kind in kinds):
+                return
+        raise AssertionError("never quiet")
+
+    def settle(self, text: Communication, status: str = "sent") -> None:
+        """Say what became of a text, as messaging does."""
+        self.do(_settle, text, status)
+
     def _all(self, query: Any) -> list[Any]:
         return list(self.do(lambda uow: uow.session.scalars(query).all()))
 
@@ -136,6 +152,25 @@ def _person(uow: UnitOfWork, phone: str | None, language: str) -> UUID:
         link = ContactAddress(contact_id=contact.id, address_id=address.id, created_at=uow.now)
         uow.add(address, link)
     return contact.id
+
+
+def _settle(uow: UnitOfWork, text: Communication, status: str) -> None:
+    uow.session.execute(
+        update(Communication)
+        .where(col(Communication.id) == text.id)
+        .values(status=status, settled_at=uow.now, due_at=None)
+    )
+    uow.emit(
+        CommunicationSettled(
+            order_key=text.address_id,
+            contact_id=text.contact_id,
+            lead_id=text.lead_id,
+            communication_id=text.id,
+            status=status,
+            origin_kind=text.origin_kind,
+            origin_id=text.origin_id,
+        )
+    )
 
 
 def outcomes(runs: Sequence[StepRun]) -> list[tuple[str, str | None]]:

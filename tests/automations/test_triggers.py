@@ -1,0 +1,111 @@
+"""Which events start an automation, and which conditions hold: pure questions."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from automations.conditions import CONDITIONS, LanguageIs, LeadIsOpen, SourceIs, StageIs
+from automations.facts import Facts, LeadFacts
+from automations.triggers import (
+    TRIGGERS,
+    InboundReply,
+    LeadWasCreated,
+    RequestedAgain,
+    StageEntered,
+    StageLeft,
+    Trigger,
+)
+from crm.core.events import Event
+from crm.messaging.events import TextReceived
+from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
+
+LEAD, PIPELINE, OLD, NEW, OTHER = (UUID(int=number) for number in range(1, 6))
+FACTS = Facts("es", LeadFacts(LEAD, PIPELINE, NEW, "open", "form"))
+SUBJECT: dict[str, Any] = {"order_key": LEAD, "lead_id": LEAD, "contact_id": OTHER}
+
+CREATED = LeadCreated(**SUBJECT, pipeline_id=PIPELINE, stage_id=NEW, source="form")
+AGAIN = LeadRequestedAgain(
+    **SUBJECT, pipeline_id=PIPELINE, stage_id=NEW, source="api", request_id=OTHER
+)
+MOVED = LeadStageChanged(
+    **SUBJECT,
+    move_id=OTHER,
+    pipeline_id=PIPELINE,
+    from_stage_id=OLD,
+    to_stage_id=NEW,
+    from_kind="open",
+    to_kind="open",
+)
+TEXT = TextReceived(**SUBJECT, communication_id=OTHER, address_id=OTHER, conversation_id=OTHER)
+STOP = TEXT.model_copy(update={"keyword": "stop"})
+
+
+@pytest.mark.parametrize(
+    ("trigger", "event", "expected"),
+    [
+        (LeadWasCreated(), CREATED, True),
+        (LeadWasCreated(pipeline_id=PIPELINE, source="form"), CREATED, True),
+        (LeadWasCreated(pipeline_id=OTHER), CREATED, False),
+        (LeadWasCreated(source="api"), CREATED, False),
+        (LeadWasCreated(), AGAIN, False),
+        (RequestedAgain(), AGAIN, True),
+        (RequestedAgain(stage_id=NEW, source="api"), AGAIN, True),
+        (RequestedAgain(stage_id=OLD), AGAIN, False),
+        (RequestedAgain(source="form"), AGAIN, False),
+        (StageEntered(), MOVED, True),
+        (StageEntered(pipeline_id=PIPELINE, stage_id=NEW), MOVED, True),
+        (StageEntered(stage_id=OLD), MOVED, False),
+        (StageEntered(pipeline_id=OTHER), MOVED, False),
+        (StageEntered(stage_id=NEW), CREATED, False),
+        (StageLeft(stage_id=OLD), MOVED, True),
+        (StageLeft(stage_id=NEW), MOVED, False),
+        (InboundReply(), TEXT, True),
+        (InboundReply(), STOP, False),
+        (InboundReply(pipeline_id=PIPELINE, stage_id=NEW, source="form"), TEXT, True),
+        (InboundReply(stage_id=OLD), TEXT, False),
+        (InboundReply(source="api"), TEXT, False),
+    ],
+)
+def test_a_trigger_matches_its_events_through_its_filters(
+    trigger: Trigger, event: Event, expected: bool
+) -> None:
+    assert trigger.matches(event, FACTS) is expected
+
+
+def test_a_filter_on_the_lead_lets_nobody_through_who_has_none() -> None:
+    assert InboundReply().matches(TEXT, Facts("en")) is True
+    assert InboundReply(stage_id=NEW).matches(TEXT, Facts("en")) is False
+
+
+@pytest.mark.parametrize(
+    ("condition", "with_lead", "without"),
+    [
+        (LanguageIs(language="es"), True, True),
+        (LanguageIs(language="en"), False, False),
+        (SourceIs(sources=("api", "form")), True, False),
+        (SourceIs(sources=("api",)), False, False),
+        (StageIs(stage_id=NEW), True, False),
+        (StageIs(stage_id=OLD), False, False),
+        (LeadIsOpen(), True, False),
+    ],
+)
+def test_a_condition_holds_by_the_facts_alone(
+    condition: Any, with_lead: bool, without: bool
+) -> None:
+    assert condition.holds(FACTS) is with_lead
+    assert condition.holds(Facts("es")) is without
+
+
+def test_a_lead_that_was_decided_is_not_open() -> None:
+    booked = Facts("es", LeadFacts(LEAD, PIPELINE, NEW, "booked", "form"))
+
+    assert LeadIsOpen().holds(booked) is False
+
+
+def test_every_trigger_listens_and_every_condition_says_where_its_past_is_kept() -> None:
+    assert all(trigger.listens and trigger.label for trigger in TRIGGERS)
+    for condition in CONDITIONS:
+        assert condition.label
+        for history in condition.history:
+            assert history in Event.types or history.startswith("field_changes:")
