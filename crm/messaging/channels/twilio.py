@@ -15,6 +15,7 @@ import urllib3.exceptions
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
+from crm.core import killpoints
 from crm.core.settings import LOOPBACK, Settings
 from crm.messaging.channels.base import (
     Accepted,
@@ -69,6 +70,7 @@ class TwilioSms:
         results.put(self._send(message))
 
     def _send(self, message: OutboundMessage) -> Result:
+        killpoints.reached("call.before")
         try:
             created = self.client.messages.create(
                 to=message.to,

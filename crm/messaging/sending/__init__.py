@@ -11,6 +11,7 @@ from time import monotonic
 from uuid import UUID
 
 from crm.compliance.actions import lock_addresses
+from crm.core import killpoints
 from crm.core.performing import is_transient
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -46,7 +47,7 @@ def send(runtime: Runtime, claim: Claim) -> None:
 def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, list[Waiting]]]:
     """Block and hold what may not leave now; return the rest by account."""
     by_account: dict[UUID, tuple[Channel, list[Waiting]]] = {}
-    with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="gate") as uow:
         texts = gather(uow, runtime.fact_sources, claim.ids, claim.token)
         verdicts = [judging.judge(uow, runtime.channels, text) for text in texts]
         lock_addresses(uow, judging.to_lock(verdicts))
@@ -89,6 +90,7 @@ class Wire:
         """Send it all. What was sent before a fault is written down before the fault is raised."""
         try:
             for result in self.channel.send_many(self.messages()):
+                killpoints.reached("call.answered")
                 flight = self.flying.pop(result.attempt_id, None)
                 if flight is not None:
                     self.landed.append((flight, result))
@@ -153,7 +155,8 @@ class Wire:
         landed = list(self.landed)
         addresses = [text.address_id for text in picked]
         addresses += [flight.address_id for flight, _ in landed]
-        with self.runtime.database.transaction(self.claim.clinic_id, SYSTEM) as uow:
+        clinic_id = self.claim.clinic_id
+        with self.runtime.database.transaction(clinic_id, SYSTEM, step="take") as uow:
             lock_addresses(uow, addresses)
             if landed:
                 record(uow, self.runtime.settings, self.account_id, landed)
@@ -187,7 +190,8 @@ class Wire:
     def _write_down(self) -> None:
         if not self.landed:
             return
-        with self.runtime.database.transaction(self.claim.clinic_id, SYSTEM) as uow:
+        clinic_id = self.claim.clinic_id
+        with self.runtime.database.transaction(clinic_id, SYSTEM, step="record") as uow:
             lock_addresses(uow, [flight.address_id for flight, _ in self.landed])
             record(uow, self.runtime.settings, self.account_id, self.landed)
         self.landed.clear()

@@ -18,7 +18,7 @@ def settle(runtime: Runtime, claim: Claim) -> None:
     answers: list[tuple[Question, Answer]] = [(question, ask(question)) for question in asked]
     if not answers:
         return
-    with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="settle") as uow:
         lock_addresses(uow, [question.row.address_id for question in asked])
         write_answers(uow, runtime.settings, claim, answers)
 

@@ -48,6 +48,7 @@ class Question:
 
     row: Row[Any]
     body: str
+    since: datetime
     channel: Channel | None
 
 
@@ -111,7 +112,9 @@ def _question(uow: UnitOfWork, runtime: Runtime, row: Row[Any]) -> Question:
     channel = None
     if runtime.channels.knows(row.provider):
         channel = channel_of(uow, runtime.channels, row.account_id, row.version)
-    return Question(row, uow.decrypt(row.id, row.body), channel)
+    # Our time may be moved; the provider's is not.
+    since = row.taken_at - runtime.clock.offset - EARLIER
+    return Question(row, uow.decrypt(row.id, row.body), since, channel)
 
 
 def ask(question: Question) -> Answer:
@@ -120,9 +123,7 @@ def ask(question: Question) -> Answer:
     if question.channel is None:
         return CannotAsk()
     try:
-        found = question.channel.find(
-            row.value, row.sender_value, row.taken_at - EARLIER, question.body
-        )
+        found = question.channel.find(row.value, row.sender_value, question.since, question.body)
     except ProviderUnreachable:
         return Unreachable()
     except Exception as fault:
