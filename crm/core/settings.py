@@ -54,6 +54,13 @@ class Settings(BaseSettings):
 
     metrics_token: SecretStr | None = Field(default=None, description="Bearer of GET /metrics.")
 
+    api_requests_per_minute: int = Field(
+        default=300_000, ge=1, description="From one API key to one process: stops a runaway."
+    )
+    form_fill_seconds: float | None = Field(
+        default=None, ge=0, description="A form sent sooner is a robot's; 2, in the demo 0."
+    )
+
     session_idle_minutes: int = Field(default=15, ge=1)
     session_hours: int = Field(default=12, ge=1)
 
@@ -82,6 +89,13 @@ class Settings(BaseSettings):
         """The public base address, without a slash at its end."""
         assert self.public_url is not None
         return self.public_url.rstrip("/")
+
+    @property
+    def least_fill_seconds(self) -> float:
+        """How long a person needs to fill in a request form, at least."""
+        if self.form_fill_seconds is not None:
+            return self.form_fill_seconds
+        return 0.0 if self.is_demo else 2.0
 
     @property
     def lease(self) -> timedelta:

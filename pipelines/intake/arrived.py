@@ -46,6 +46,17 @@ def _one_line(name: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
+PhoneText = Annotated[
+    Annotated[str, StringConstraints(max_length=phones.LONGEST_PASTE)] | None,
+    BeforeValidator(_blank_to_none),
+]
+EmailText = Annotated[
+    Annotated[str, StringConstraints(max_length=emails.LONGEST_PASTE)] | None,
+    BeforeValidator(_blank_to_none),
+]
+LongText = Annotated[
+    Annotated[str, StringConstraints(max_length=5000)] | None, BeforeValidator(_blank_to_none)
+]
 Line = Annotated[
     Annotated[str, StringConstraints(max_length=200)] | None, BeforeValidator(_blank_to_none)
 ]
@@ -86,18 +97,10 @@ class AppointmentRequestIn(InputModel):
     """An appointment request; a name, and a phone number or an email address, are enough."""
 
     name: Name
-    phone: Annotated[
-        Annotated[str, StringConstraints(max_length=phones.LONGEST_PASTE)] | None,
-        BeforeValidator(_blank_to_none),
-    ] = None
-    email: Annotated[
-        Annotated[str, StringConstraints(max_length=emails.LONGEST_PASTE)] | None,
-        BeforeValidator(_blank_to_none),
-    ] = None
+    phone: PhoneText = None
+    email: EmailText = None
     service: Line = None
-    message: Annotated[
-        Annotated[str, StringConstraints(max_length=5000)] | None, BeforeValidator(_blank_to_none)
-    ] = None
+    message: LongText = None
     preferred_time: Line = None
     language: Annotated[Literal["en", "es"] | None, BeforeValidator(_blank_to_none)] = None
     source: Code = Field(None, description="Where the person came from, as a code: google_ads.")
