@@ -1,0 +1,248 @@
+"""What STOP, START and HELP do at once, and the one answer that each gets (LAW-3..LAW-7, LAW-32).
+
+Called with the lock of the address held, in the transaction that stores the patient's text.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_, update
+from sqlmodel import col
+
+from crm.accounts.models import Clinic
+from crm.compliance.actions import NewConsent, lift_suppression, record_consents, suppress
+from crm.compliance.keywords import Match
+from crm.compliance.models import PURPOSES, Purpose, Tier
+from crm.contacts import phones
+from crm.contacts.models import Contact
+from crm.core.uow import UnitOfWork
+from crm.messaging.actions import OutboundText, queue_texts
+from crm.messaging.events import CommunicationSettled
+from crm.messaging.models import Communication
+from crm.web.language import _, speaking
+
+ANSWER_WITHIN = timedelta(minutes=5)
+"""A later confirmation of a STOP is presumed to be outside of the law's exemption (LAW-6)."""
+
+MOST_ANSWERS = 3
+"""Automatic answers to an address in an hour, so that two machines never talk (TW-17)."""
+
+# Short codes, names and other media are machines or cannot be answered by a text (TW-16).
+_PHONE = re.compile(r"\+[1-9]\d{6,14}")
+# The provider counts it as a START; ours stays on: too many mean "yes, I come" (TW-55).
+_YES = re.compile(r"\W*(?:yes|si|sí)\W*", re.IGNORECASE)
+_PROVIDER_KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
+
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A patient's text as stored, with what it asks for.
+
+    `opt_out` is the keyword that the provider recognised and answered itself (TW-53).
+    """
+
+    row: Communication
+    sent_from: str
+    sent_to: str
+    body: str = field(repr=False)
+    opt_out: str | None
+    match: Match | None
+
+    @property
+    def keyword(self) -> str | None:
+        """The keyword: stop, start, help or nothing; a STOP by either of us is one."""
+        theirs = _PROVIDER_KEYWORDS.get((self.opt_out or "").upper())
+        if theirs == "start" and _YES.fullmatch(self.body):
+            theirs = None
+        ours = self.match.kind if self.match else None
+        return "stop" if "stop" in (ours, theirs) else ours or theirs
+
+    @property
+    def matcher(self) -> str:
+        """Which rule says so, as evidence (LAW-10)."""
+        return self.match.matcher if self.match else f"provider:{self.opt_out}"
+
+
+def heed(uow: UnitOfWork, text: Inbound) -> None:
+    """Do what a text's keyword asks for and queue its one answer; nothing for other texts."""
+    if text.keyword == "stop":
+        is_new = suppress(uow, text.row.address_id, "sms", "stop", text.row.id)
+        _record(uow, text, "revoked", PURPOSES, "none")
+        _void_queued(uow, text.row.address_id)
+        if is_new:
+            _answer(uow, text)
+    elif text.keyword == "start":
+        if lift_suppression(uow, text.row.address_id, "sms", text.row.id):
+            # Express consent to be texted; marketing needs a written one, given anew (LAW-2).
+            _record(uow, text, "granted", ("care",), "express")
+            _answer(uow, text)
+    elif text.keyword == "help":
+        _answer(uow, text)
+
+
+def _record(
+    uow: UnitOfWork, text: Inbound, action: str, purposes: tuple[Purpose, ...], tier: Tier
+) -> None:
+    words = text.match.words if text.match else text.body
+    evidence = {
+        "words": words,
+        "matcher": text.matcher,
+        "body": text.body,
+        "communication_id": str(text.row.id),
+    }
+    record_consents(
+        uow,
+        [
+            NewConsent(
+                address_id=text.row.address_id,
+                contact_id=text.row.contact_id,
+                channel="sms",
+                purpose=purpose,
+                tier=tier,
+                action=action,
+                source="text",
+                evidence=evidence,
+            )
+            for purpose in purposes
+        ],
+    )
+
+
+def _void_queued(uow: UnitOfWork, address_id: UUID) -> None:
+    """Void the texts that wait for this address, and tell who waits for them.
+
+    What is `sending` was claimed before and ends by itself; what is claimed but still queued is
+    voided under its claimer's feet, who looks again before it sends.
+    """
+    queued = (
+        select(_texts.c.clinic_id, _texts.c.id)
+        .where(
+            _texts.c.clinic_id == uow.clinic_id,
+            _texts.c.address_id == address_id,
+            _texts.c.direction == "out",
+            _texts.c.channel == "sms",
+            _texts.c.status == "queued",
+            _texts.c.message_class != "system",
+        )
+        .order_by(_texts.c.id)
+        .with_for_update()
+    ).cte("queued")
+    voided = uow.session.execute(
+        update(_texts)
+        .where(
+            tuple_(_texts.c.clinic_id, _texts.c.id).in_(select(queued.c.clinic_id, queued.c.id)),
+            _texts.c.status == "queued",
+        )
+        .values(
+            status="voided",
+            reason="suppressed",
+            held_reason=None,
+            settled_at=uow.now,
+            due_at=None,
+            lease_until=None,
+            lease_token=None,
+        )
+        .returning(
+            _texts.c.id,
+            _texts.c.contact_id,
+            _texts.c.lead_id,
+            _texts.c.origin_kind,
+            _texts.c.origin_id,
+            _texts.c.cause,
+        )
+    )
+    uow.emit(
+        CommunicationSettled(
+            order_key=address_id,
+            contact_id=row.contact_id,
+            lead_id=row.lead_id,
+            cause=tuple(UUID(cause) for cause in row.cause),
+            communication_id=row.id,
+            status="voided",
+            reason="suppressed",
+            origin_kind=row.origin_kind,
+            origin_id=row.origin_id,
+        )
+        for row in voided
+    )
+
+
+def _answer(uow: UnitOfWork, text: Inbound) -> None:
+    """Queue the answer, unless the provider gave it or two machines would talk."""
+    if text.opt_out or not _PHONE.fullmatch(text.sent_from) or _is_echo(uow, text):
+        return
+    if _answers_lately(uow, text.row.address_id) >= MOST_ANSWERS:
+        return
+    answer = OutboundText(
+        contact_id=text.row.contact_id,
+        message_class="system",
+        origin_kind="keyword",
+        origin_id=text.row.id,
+        dedupe_key=f"answer:{text.row.id}",
+        body=_words(uow, text),
+        lead_id=text.row.lead_id,
+        address_id=text.row.address_id,
+        useful_until=uow.now + ANSWER_WITHIN,
+        queue="urgent",
+        sender_id=text.row.sender_id,
+        conversation_id=text.row.conversation_id,
+    )
+    queue_texts(uow, [answer])
+
+
+def _answers_lately(uow: UnitOfWork, address_id: UUID) -> int:
+    count: int = uow.session.execute(
+        select(func.count()).where(
+            _texts.c.clinic_id == uow.clinic_id,
+            _texts.c.address_id == address_id,
+            _texts.c.origin_kind == "keyword",
+            _texts.c.created_at > uow.now - timedelta(hours=1),
+        )
+    ).scalar_one()
+    return count
+
+
+def _is_echo(uow: UnitOfWork, text: Inbound) -> bool:
+    """Whether the text is our own last one, sent back by a machine (TW-17)."""
+    last = uow.session.execute(
+        select(_texts.c.id, _texts.c.body)
+        .where(
+            _texts.c.clinic_id == uow.clinic_id,
+            _texts.c.address_id == text.row.address_id,
+            _texts.c.direction == "out",
+            _texts.c.body.is_not(None),
+        )
+        .order_by(_texts.c.id.desc())
+        .limit(1)
+    ).first()
+    return last is not None and uow.decrypt(last.id, last.body).strip() == text.body.strip()
+
+
+def _words(uow: UnitOfWork, text: Inbound) -> str:
+    """Return the answer in the contact's language, else the clinic's; never any marketing."""
+    clinic = uow.session.scalars(select(Clinic).where(col(Clinic.id) == uow.clinic_id)).one()
+    contact = text.row.contact_id and uow.get(Contact, text.row.contact_id)
+    language = contact.language if contact else clinic.language
+    with speaking(language):
+        if text.keyword == "stop":
+            return _(
+                "%(clinic)s: You will get no more texts from us. Reply START to get them again.",
+                clinic=clinic.name,
+            )
+        if text.keyword == "start":
+            return _(
+                "%(clinic)s: You will get our texts again. Message and data rates may apply. "
+                "Reply HELP for help, STOP to end.",
+                clinic=clinic.name,
+            )
+        return _(
+            "%(clinic)s: For help, contact us at %(phone)s. Message and data rates may apply. "
+            "Reply STOP to end our texts.",
+            clinic=clinic.name,
+            phone=phones.national(clinic.phone or text.sent_to, clinic.region),
+        )
