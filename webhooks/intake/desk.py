@@ -67,7 +67,7 @@ class Desk:
         self, key: tuple[UUID, Principal], requests: Sequence[IncomingRequest]
     ) -> list[Accepted]:
         clinic_id, principal = key
-        with self.database.transaction(clinic_id, principal) as uow:
+        with self.database.transaction(clinic_id, principal, step="intake") as uow:
             if principal.kind == "api_key":
                 _assert_key_holds(uow, principal.id)
             return accept_requests(uow, requests)

@@ -1,0 +1,171 @@
+"""Twilio's webhooks: verified, kept and applied in one transaction, then answered 2xx (TW-33).
+
+A call whose signature nobody's token made changes nothing and gets a 403. A call that is signed and
+cannot be used is kept all the same: Twilio gives an event up after one refusal (TW-31). Only where
+nothing could be stored the answer is a 5xx.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crm.accounts.deps import get_runtime
+from crm.core.performing import describe, is_transient
+from crm.core.principal import Principal
+from crm.core.runtime import Runtime
+from crm.core.uow import UnitOfWork
+from crm.messaging.receiving import TextIn, receive_text
+from crm.messaging.settling import StatusIn, apply_status
+from webhooks import inbox
+from webhooks.twilio_call import Call, Candidate, candidates, is_proved
+
+router = APIRouter(prefix="/webhooks/twilio", include_in_schema=False)
+log = structlog.get_logger()
+
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+PROVIDER = Principal("provider")
+
+_REPEATS = 3
+
+Applied = tuple[str, UUID | None]
+"""What became of a call, and the row that it led to."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one address of ours is told: the field with the clinic's number, those of the key by
+    which copies of a call are known, and what a call does."""
+
+    name: str
+    number: str
+    key: tuple[str, ...]
+    apply: Callable[[UnitOfWork, Call, Candidate], Applied]
+
+    def external_id(self, call: Call) -> str:
+        """Return the id by which copies of a call are known; none without a SID."""
+        parts = [call.field(*names.split("|")) for names in self.key]
+        return ":".join(parts) if parts[0] else ""
+
+
+def _text(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
+    if not (whose.has_number and call.field("From") and call.field("MessageSid", "SmsSid")):
+        log.error("webhook.unmatched", provider="twilio", kind="message")
+        return "unmatched", None
+    text = TextIn(
+        sender_value=call.field("To"),
+        from_e164=call.field("From"),
+        body=call.field("Body"),
+        provider_id=call.field("MessageSid", "SmsSid"),
+        provider="twilio",
+        opt_out=call.field("OptOutType") or None,
+    )
+    return "applied", receive_text(uow, text)
+
+
+def _status(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
+    status = StatusIn(
+        provider_id=call.field("MessageSid", "SmsSid"),
+        status=call.field("MessageStatus", "SmsStatus"),
+        error_code=call.field("ErrorCode") or None,
+        attempt_id=call.attempt_id,
+    )
+    if not (status.provider_id and status.status):
+        return "unmatched", None
+    return ("applied" if apply_status(uow, status) else "kept"), None
+
+
+def _keep(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
+    return "kept", None
+
+
+def _give_up(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
+    return "failed", None
+
+
+MESSAGE = Kind("message", "To", ("MessageSid|SmsSid",), _text)
+STATUS = Kind(
+    "status", "From", ("MessageSid|SmsSid", "MessageStatus|SmsStatus", "ErrorCode"), _status
+)
+VOICE = Kind("voice", "To", ("CallSid", "CallStatus", "DialCallStatus"), _keep)
+RECORDING = Kind("recording", "To", ("RecordingSid", "RecordingStatus"), _keep)
+FAILED = {kind.name: replace(kind, apply=_give_up) for kind in (MESSAGE, STATUS, VOICE, RECORDING)}
+
+
+async def _call(request: Request, runtime: Annotated[Runtime, Depends(get_runtime)]) -> Call:
+    return Call.of(request, await request.body(), runtime.settings.base_url)
+
+
+AnyCall = Annotated[Call, Depends(_call)]
+AnyRuntime = Annotated[Runtime, Depends(get_runtime)]
+
+
+@router.post("/message", name="webhooks:twilio_message")
+async def message(call: AnyCall, runtime: AnyRuntime) -> Response:
+    """Take a patient's text."""
+    return await run_in_threadpool(take, runtime, call, MESSAGE)
+
+
+@router.post("/status", name="webhooks:twilio_status")
+async def status(call: AnyCall, runtime: AnyRuntime) -> Response:
+    """Take what became of a text of ours."""
+    return await run_in_threadpool(take, runtime, call, STATUS)
+
+
+@router.post("/voice", name="webhooks:twilio_voice")
+async def voice(call: AnyCall, runtime: AnyRuntime) -> Response:
+    """Keep what is said about a phone call."""
+    return await run_in_threadpool(take, runtime, call, VOICE)
+
+
+@router.post("/recording", name="webhooks:twilio_recording")
+async def recording(call: AnyCall, runtime: AnyRuntime) -> Response:
+    """Keep what is said about a recording."""
+    return await run_in_threadpool(take, runtime, call, RECORDING)
+
+
+def take(runtime: Runtime, call: Call, kind: Kind) -> Response:
+    """Verify, keep and apply a call; 403 without any effect for what nobody signed (TW-6)."""
+    for whose in candidates(runtime.database, call, call.field(kind.number)):
+        if _is_taken(runtime, call, kind, whose):
+            return Response(EMPTY_TWIML, media_type="text/xml")
+    log.warning("webhook.refused", provider="twilio", kind=kind.name)
+    return Response(status_code=403)
+
+
+def _is_taken(runtime: Runtime, call: Call, kind: Kind, whose: Candidate) -> bool:
+    """Take a call for a clinic, if its account signed it; what cannot be applied is only kept."""
+    for left in reversed(range(_REPEATS)):
+        try:
+            with runtime.database.transaction(whose.clinic_id, PROVIDER, step=kind.name) as uow:
+                return _apply(uow, call, kind, whose)
+        except Exception as fault:
+            if not is_transient(fault):
+                log.error("webhook.failed", provider="twilio", kind=kind.name, at=describe(fault))
+                break
+            if not left:
+                raise
+    with runtime.database.transaction(whose.clinic_id, PROVIDER) as uow:
+        return _apply(uow, call, FAILED[kind.name], whose)
+
+
+def _apply(uow: UnitOfWork, call: Call, kind: Kind, whose: Candidate) -> bool:
+    if not is_proved(uow, call):
+        return False
+    kept = inbox.keep(
+        uow,
+        provider="twilio",
+        kind=kind.name,
+        external_id=kind.external_id(call),
+        raw=call.raw,
+    )
+    if kept is not None:
+        outcome, ref_id = kind.apply(uow, call, whose)
+        inbox.conclude(uow, kept, outcome, ref_id)
+    return True
