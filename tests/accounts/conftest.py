@@ -1,6 +1,5 @@
 """An application with the accounts' pages, users, and browsers that behave as browsers do."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,8 @@ from uuid import UUID
 
 import pytest
 from fastapi import Depends, FastAPI
-from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.testclient import TestClient
 
 import crm.accounts
 from crm.accounts import cli, pages, setup
@@ -26,28 +23,14 @@ from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.web.setup import install
 from crm.web.templating import render
+from tests.support.browsing import EMAIL, PASSWORD, Browser, CountingHasher, open_browser
 
-PASSWORD = "seven grey herons fly"
 OTHER_PASSWORD = "eight green lamps glow"
-EMAIL = "kim@riverside.example"
 TEMPLATES = Path(crm.accounts.__file__).parent / "templates"
 
 PAGE = """{% extends "base.html" %}{% block title %}x{% endblock %}
 {% block content %}<form method="post">{{ guard() }}</form>
 <i id="language">{{ language() }}</i>{% endblock %}"""
-
-
-class CountingHasher(Argon2Hasher):
-    """Argon2id at its cheapest, which counts how often it verified."""
-
-    def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-        self.verified = 0
-
-    def verify(self, password: str | bytes, hash: str | bytes) -> bool:
-        """Verify, and count it."""
-        self.verified += 1
-        return super().verify(password, hash)
 
 
 @pytest.fixture
@@ -123,49 +106,13 @@ def _add_probes(app: FastAPI) -> None:
         return {"never": "said"}
 
 
-class Browser(TestClient):
-    """A browser: it keeps cookies, says where its posts come from, and sends what forms hold."""
-
-    def submit(self, page: str, action: str, /, **fields: str) -> Response:
-        """Load a page, take the hidden fields of its guard, and post a form to an address."""
-        return self.post_form(action, self.guards(page), **fields)
-
-    def post_form(self, action: str, guards: dict[str, str], /, **fields: str) -> Response:
-        """Post a form with guards taken earlier."""
-        return self.post(  # type: ignore[return-value]
-            action, data={**guards, **fields}, headers={"Sec-Fetch-Site": "same-origin"}
-        )
-
-    def guards(self, page: str) -> dict[str, str]:
-        """Return the hidden fields that stand in a page."""
-        html = self.get(page).text
-        found = re.findall(r'name="(csrf_token|page_clinic_id)" value="([^"]*)"', html)
-        return dict(found)
-
-    def sign_in(self, email: str = EMAIL, password: str = PASSWORD, **fields: str) -> Response:
-        """Fill the sign-in form."""
-        return self.submit("/sign-in", "/sign-in", email=email, password=password, **fields)
-
-    @property
-    def token(self) -> str | None:
-        """The login's cookie."""
-        return self.cookies.get("__Host-frontdesk")
-
-
 @pytest.fixture
 def new_browser(app: FastAPI) -> Iterator[Callable[..., Browser]]:
     """Make browsers: each with cookies of its own, from an address of its own if asked."""
     opened: list[Browser] = []
 
     def make(ip: str = "203.0.113.7", base_url: str = "https://testserver") -> Browser:
-        browser = Browser(
-            app,
-            base_url=base_url,
-            follow_redirects=False,
-            raise_server_exceptions=False,
-            client=(ip, 50000),
-            headers={"User-Agent": "Probe/1.0", "Accept": "text/html"},
-        )
+        browser = open_browser(app, ip, base_url=base_url)
         opened.append(browser)
         return browser
 
