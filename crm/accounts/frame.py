@@ -1,14 +1,16 @@
 """What stands around the pages of a signed-in user."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_time
 from starlette.requests import Request
 
 from crm.accounts.actions.logins import Recognised
 from crm.accounts.roles import may
 from crm.core.settings import Settings
 from crm.web.frame import Frame, NavItem
-from crm.web.language import _
+from crm.web.language import _, current_language
 from crm.web.middleware.language import COOKIE
 
 
@@ -36,10 +38,19 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
             if may(who.membership.role, entry.capability)
         ],
         sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
-        ribbon=_("This is a demo: its clock may differ from yours.") if settings.is_demo else "",
+        ribbon=_demo_ribbon(who) if settings.is_demo else "",
         zone=who.user.timezone or who.clinic.timezone,
         region=who.clinic.region,
         now=who.now,
+    )
+
+
+def _demo_ribbon(who: Recognised) -> str:
+    local = who.now.astimezone(ZoneInfo(who.clinic.timezone))
+    return _(
+        "This is a demo with a clock of its own: in %(clinic)s it is %(time)s.",
+        clinic=who.clinic.name,
+        time=format_time(local, "short", tzinfo=local.tzinfo, locale=current_language()),
     )
 
 
