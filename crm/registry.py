@@ -25,6 +25,7 @@ from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
+from webhooks import intake
 from webhooks import models as webhooks_models
 from workers import health, invariants
 from workers import pages as work_pages
@@ -49,6 +50,7 @@ FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 JOBS: tuple[Job, ...] = (invariants.CHECK,)
 
 ROUTERS: tuple[APIRouter, ...] = (
+    intake.router,
     accounts_pages.router,
     health.router,
     pipelines_pages.router,
