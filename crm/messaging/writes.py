@@ -43,7 +43,7 @@ _FREE = {"lease_until": null(), "lease_token": null()}
 
 def _rows(**types: Any) -> Any:
     """A table of the given columns, each filled from one array of values."""
-    arrays = [bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in types.items()]
+    arrays = [bindparam(f"given_{name}", type_=ARRAY(kind)) for name, kind in types.items()]
     columns = [sql_column(name, kind) for name, kind in types.items()]
     return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
 
@@ -54,7 +54,7 @@ def run(
     """Run one statement over these rows; nothing is asked for none."""
     if not rows:
         return []
-    arrays = {f"{name}s": [row[name] for row in rows] for name in rows[0]}
+    arrays = {f"given_{name}": [row[name] for row in rows] for name in rows[0]}
     given = {"clinic": uow.clinic_id, "now": uow.now, **arrays, **values}
     return uow.session.execute(statement, given).all()
 
@@ -81,7 +81,7 @@ def tell_settled(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
 def _held(given: Any) -> Any:
     """The queued rows that this worker still holds."""
     return and_(
-        _text.clinic_id == bindparam("clinic"),
+        _text.clinic_id == bindparam("clinic", type_=Uuid),
         _text.id == given.c.id,
         _text.lease_token == bindparam("token"),
         _text.status == "queued",
@@ -189,7 +189,7 @@ def _record() -> Update:
     return (
         update(_table)
         .where(
-            _text.clinic_id == bindparam("clinic"),
+            _text.clinic_id == bindparam("clinic", type_=Uuid),
             _text.id == given.c.id,
             _text.attempt_id == given.c.attempt,
             or_(_text.status.in_(("sending", "unconfirmed")), is_resend),
@@ -243,7 +243,7 @@ def _settle() -> Update:
     return (
         update(_table)
         .where(
-            _text.clinic_id == bindparam("clinic"),
+            _text.clinic_id == bindparam("clinic", type_=Uuid),
             _text.id == given.c.id,
             _text.lease_token == bindparam("token"),
             _text.attempt_id == given.c.attempt,
@@ -274,7 +274,7 @@ def _apply() -> Update:
     now = bindparam("now", type_=_TIME)
     return (
         update(_table)
-        .where(_text.clinic_id == bindparam("clinic"), _text.id == given.c.id)
+        .where(_text.clinic_id == bindparam("clinic", type_=Uuid), _text.id == given.c.id)
         .values(
             status=given.c.status,
             provider_id=given.c.provider,

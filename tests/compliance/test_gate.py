@@ -1,0 +1,239 @@
+"""The gate: nothing leaves against the law, whatever the facts; what is held is held for an end."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm.compliance.gate import (
+    DAY,
+    WEEKLY_CAP,
+    Allow,
+    Block,
+    Defer,
+    Facts,
+    decide,
+)
+
+NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # noon in New York
+NIGHT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # ten in the evening there
+ZONES = (
+    *("America/New_York", "America/Chicago", "America/Los_Angeles", "Pacific/Honolulu"),
+    *("America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/London"),
+)
+BY_PERSONS = {"hold", "no_sender", "sender_paused"}
+
+
+def facts(**known: Any) -> Facts:
+    """Return the facts of a care text with consent, at noon."""
+    usual = {
+        "communication_id": UUID(int=1),
+        "now": NOON,
+        "message_class": "care",
+        "created_at": NOON - timedelta(minutes=1),
+        "zones": ("America/New_York",),
+        "tier": "express",
+    }
+    return Facts(**{**usual, **known})
+
+
+instants = st.datetimes(
+    min_value=NOON.replace(tzinfo=None, year=2025),
+    max_value=NOON.replace(tzinfo=None, year=2028),
+    timezones=st.just(UTC),
+)
+any_facts = st.builds(
+    lambda now, ago, sent_ago, useful_in, replied_ago, **known: Facts(
+        now=now,
+        created_at=now - ago,
+        sent_at=tuple(sorted(now - each for each in sent_ago)),
+        useful_until=None if useful_in is None else now + useful_in,
+        last_in_at=None if replied_ago is None else now - replied_ago,
+        **known,
+    ),
+    now=instants,
+    ago=st.timedeltas(timedelta(), timedelta(days=2)),
+    sent_ago=st.lists(st.timedeltas(timedelta(), timedelta(days=7)), max_size=9),
+    useful_in=st.none() | st.timedeltas(timedelta(hours=-2), timedelta(days=2)),
+    replied_ago=st.none() | st.timedeltas(timedelta(), timedelta(days=8)),
+    communication_id=st.uuids(),
+    message_class=st.sampled_from(["care", "marketing", "staff", "system"]),
+    zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3, unique=True).map(tuple),
+    tier=st.sampled_from(["none", "express", "written"]),
+    is_textable=st.booleans(),
+    is_suppressed=st.booleans(),
+    is_origin_live=st.booleans(),
+    is_lead_open=st.booleans(),
+    is_holding=st.booleans(),
+    has_sender=st.booleans(),
+    is_sender_paused=st.booleans(),
+    daily_cap=st.integers(0, 4),
+)
+
+
+@given(any_facts)
+def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
+    if not isinstance(decide(known), Allow):
+        return
+    assert known.is_textable
+    assert not known.is_holding
+    assert known.has_sender
+    assert not known.is_sender_paused
+    assert not known.is_suppressed or known.message_class == "system"
+    assert known.useful_until is None or known.useful_until > known.now
+    if known.message_class == "care":
+        assert known.tier in ("express", "written")
+    if known.message_class == "marketing":
+        assert known.tier == "written"
+    if known.message_class in ("care", "marketing"):
+        assert known.is_origin_live
+        assert known.is_lead_open
+        assert len([at for at in known.sent_at if at > known.now - DAY]) < known.daily_cap
+        if not known.is_answer:
+            hours = [known.now.astimezone(ZoneInfo(zone)).hour for zone in known.zones]
+            assert all(8 <= hour < 20 for hour in hours)
+
+
+@given(any_facts)
+def test_what_is_held_is_held_until_its_reason_is_gone(known: Facts) -> None:
+    decision = decide(known)
+    if not isinstance(decision, Defer):
+        return
+    assert decision.until > known.now
+    if decision.reason in BY_PERSONS:
+        return
+    then = decide(replace(known, now=decision.until))
+    assert not isinstance(then, Defer) or then.reason != decision.reason
+
+
+@given(any_facts)
+def test_the_gate_says_the_same_of_the_same_facts(known: Facts) -> None:
+    assert decide(known) == decide(replace(known))
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ({"is_textable": False}, "not_textable"),
+        ({"is_suppressed": True}, "suppressed"),
+        ({"is_suppressed": True, "message_class": "staff"}, "suppressed"),
+        ({"tier": "none"}, "no_consent"),
+        ({"message_class": "marketing"}, "no_consent"),
+        ({"message_class": "unheard of"}, "no_consent"),
+        ({"is_origin_live": False}, "origin_ended"),
+        ({"is_lead_open": False}, "lead_closed"),
+        ({"useful_until": NOON}, "no_longer_useful"),
+        ({"daily_cap": 0}, "daily_cap"),
+        ({"zones": ("Nowhere/Land",)}, "unknown_zone"),
+        ({"start_hour": 9, "end_hour": 9}, "quiet_hours"),
+    ],
+)
+def test_what_is_final_is_blocked(known: dict[str, Any], reason: str) -> None:
+    assert decide(facts(**known)) == Block(reason)  # type: ignore[arg-type]
+
+
+def test_a_final_reason_comes_before_a_hold() -> None:
+    assert decide(facts(is_suppressed=True, is_holding=True)) == Block("suppressed")
+
+
+def test_marketing_needs_written_consent_and_gets_by_with_it() -> None:
+    assert decide(facts(message_class="marketing", tier="written")) == Allow()
+
+
+@pytest.mark.parametrize("message_class", ["staff", "system"])
+def test_people_and_keyword_answers_need_no_consent_and_no_daytime(message_class: str) -> None:
+    many = tuple(NIGHT - timedelta(minutes=minute) for minute in range(9, 0, -1))
+    known = facts(message_class=message_class, tier="none", now=NIGHT, sent_at=many)
+    assert decide(known) == Allow()
+
+
+def test_the_confirmation_of_a_stop_goes_to_who_opted_out() -> None:
+    assert decide(facts(message_class="system", tier="none", is_suppressed=True)) == Allow()
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ({"is_holding": True}, "hold"),
+        ({"is_holding": True, "message_class": "system"}, "hold"),
+        ({"has_sender": False}, "no_sender"),
+        ({"is_sender_paused": True}, "sender_paused"),
+    ],
+)
+def test_what_a_person_lets_go_is_looked_at_again(known: dict[str, Any], reason: str) -> None:
+    decision = decide(facts(**known))
+    assert isinstance(decision, Defer)
+    assert decision.reason == reason
+
+
+def test_a_text_at_night_waits_for_the_morning_and_spreads() -> None:
+    morning = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)  # eight in New York
+    untils = set()
+    for number in range(40):
+        decision = decide(facts(now=NIGHT, communication_id=UUID(int=number * 7919)))
+        assert isinstance(decision, Defer)
+        assert decision.reason == "quiet_hours"
+        assert morning <= decision.until < morning + timedelta(minutes=15)
+        untils.add(decision.until)
+    assert len(untils) > 30
+
+
+def test_every_zone_must_be_awake() -> None:
+    at_nine_in_new_york = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+    zones = ("America/New_York", "America/Los_Angeles")
+    decision = decide(facts(now=at_nine_in_new_york, zones=zones))
+    assert isinstance(decision, Defer)
+    assert decision.until.astimezone(ZoneInfo("America/Los_Angeles")).hour == 8
+
+
+def test_the_window_ends_sharp() -> None:
+    end = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)  # 20:00 in New York
+    assert decide(facts(now=end - timedelta(microseconds=1))) == Allow()
+    assert isinstance(decide(facts(now=end)), Defer)
+
+
+def test_a_text_that_would_come_too_late_is_not_kept() -> None:
+    known = facts(now=NIGHT, useful_until=NIGHT + timedelta(hours=2))
+    assert decide(known) == Block("no_longer_useful")
+
+
+def test_a_direct_answer_may_come_at_night_but_not_a_quarter_of_an_hour_later() -> None:
+    asked = NIGHT - timedelta(minutes=14)
+    known = facts(now=NIGHT, last_in_at=asked, created_at=asked + timedelta(seconds=5))
+    assert decide(known) == Allow()
+    assert isinstance(decide(replace(known, now=asked + timedelta(minutes=15))), Defer)
+    assert isinstance(decide(replace(known, message_class="marketing", tier="written")), Defer)
+
+
+def test_a_text_planned_before_the_patient_wrote_is_no_answer() -> None:
+    known = facts(now=NIGHT, last_in_at=NIGHT - timedelta(minutes=1))
+    known = replace(known, created_at=NIGHT - timedelta(minutes=2))
+    assert isinstance(decide(known), Defer)
+
+
+def test_the_fourth_text_waits_until_the_first_is_a_day_old() -> None:
+    sent = tuple(NOON - timedelta(hours=hours) for hours in (23, 5, 4))
+    decision = decide(facts(sent_at=sent))
+    assert isinstance(decision, Defer)
+    assert decision.reason == "daily_cap"
+    assert decision.until == NOON + timedelta(hours=1)
+
+
+def test_who_does_not_answer_gets_six_texts_a_week() -> None:
+    sent = tuple(NOON - timedelta(days=6, hours=-hours * 20) for hours in range(WEEKLY_CAP))
+    decision = decide(facts(sent_at=sent))
+    assert isinstance(decision, Defer)
+    assert decision.reason == "weekly_cap"
+    assert decide(facts(sent_at=sent, last_in_at=sent[0])) == Allow()
+
+
+def test_what_waits_for_room_under_a_cap_also_waits_for_the_morning() -> None:
+    sent = tuple(NIGHT - timedelta(hours=hours) for hours in (23.5, 5, 4))
+    decision = decide(facts(now=NIGHT - timedelta(hours=3), sent_at=sent))
+    assert isinstance(decision, Defer)
+    assert decision.until.astimezone(ZoneInfo("America/New_York")).hour == 8
