@@ -19,6 +19,8 @@ from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
 from crm.messaging import timeline as messaging_timeline
+from crm.messaging.sending import COMMUNICATIONS
+from crm.messaging.settling import SETTLEMENTS
 from crm.privacy import models as privacy_models
 from crm.web.timeline import TimelineSource
 from pipelines import models as pipelines_models
@@ -43,7 +45,7 @@ MODELS = (
 
 CONSUMERS: tuple[Consumer, ...] = automations_consumers.CONSUMERS
 
-WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS)
+WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS)
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 

@@ -1,5 +1,6 @@
 """Building what a process is made of: the one place where adapters are chosen."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -9,9 +10,12 @@ from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.database import Database, build_engine
 from crm.core.events import Subscriptions
+from crm.core.loading import load
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.core.uow import Doorbell, SilentDoorbell
+from crm.messaging.channels.base import Account, Channel, Channels
+from crm.messaging.channels.sandbox import Sandbox
 from workers.broker import Doorbell as RedisDoorbell
 
 
@@ -41,10 +45,27 @@ def build_runtime(
         subscriptions=subscriptions,
         work={work.kind: work for work in registry.WORK},
         fact_sources=registry.FACT_SOURCES,
+        channels=build_channels(settings),
         jobs=registry.JOBS,
         timeline=registry.TIMELINE,
         lead_panels=registry.LEAD_PANELS,
     )
+
+
+def build_channels(settings: Settings) -> Channels:
+    """Return what texts may leave through here: the sandbox in the demo only, providers anywhere.
+
+    A provider's SDK is loaded when its first channel is opened.
+    """
+
+    def twilio(account: Account) -> Channel:
+        channel: Channel = load("crm.messaging.channels.twilio:open_account")(account, settings)
+        return channel
+
+    factories: dict[str, Callable[[Account], Channel]] = {"twilio": twilio}
+    if settings.is_demo:
+        factories["sandbox"] = lambda account: Sandbox()
+    return Channels(factories)
 
 
 def ring_redis(settings: Settings) -> Doorbell:
