@@ -95,14 +95,13 @@ def test_two_people_on_one_phone_and_a_known_one_again(edge: Edge) -> None:
     assert again["request_id"] != ana["request_id"]
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}]
-)
-def test_without_a_key_nothing_is_taken(edge: Edge, headers: dict[str, str]) -> None:
+def test_without_a_key_nothing_is_taken(edge: Edge) -> None:
     body = {"name": "Ana", "phone": "2125550142"}
-    answer = edge.client.post(PATH, json=body, headers={"Idempotency-Key": "k", **headers})
-    assert answer.status_code == 401
-    assert answer.headers["content-type"] == "application/problem+json"
+    wrong = {"Authorization": f"Bearer {edge.api_key[:-1]}x"}
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}, wrong):
+        answer = edge.client.post(PATH, json=body, headers={"Idempotency-Key": "k", **headers})
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
     assert edge.stored() == NOTHING
 
 
@@ -129,53 +128,49 @@ def test_a_key_belongs_to_its_clinic(edge: Edge, runtime: Runtime, other_clinic:
     assert edge.stored() == other.stored()
 
 
-@pytest.mark.parametrize("key", [None, "", " ", "x" * 201, "ké"])
-def test_the_idempotency_key_is_needed(edge: Edge, key: str | None) -> None:
+def test_the_idempotency_key_is_needed(edge: Edge) -> None:
     body = b'{"name": "Ana", "phone": "2125550142"}'
-    headers: dict[str, str | bytes] = {**edge.headers(None), "Content-Type": "application/json"}
-    if key is not None:
-        headers["Idempotency-Key"] = key.encode()
-    answer = edge.client.post(PATH, content=body, headers=headers)  # type: ignore[arg-type]
-    assert answer.status_code == 422
-    assert wrong_fields(answer.json()) == {"Idempotency-Key"}
+    for key in (None, "", " ", "x" * 201, "ké"):
+        headers: dict[str, str | bytes] = {**edge.headers(None), "Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key.encode()
+        answer = edge.client.post(PATH, content=body, headers=headers)  # type: ignore[arg-type]
+        assert answer.status_code == 422
+        assert wrong_fields(answer.json()) == {"Idempotency-Key"}
     assert edge.stored() == NOTHING
 
 
-@pytest.mark.parametrize(
-    ("content", "status", "field"),
-    [
-        (b"", 422, "body"),
-        (b"{", 422, "body"),
-        (b"[]", 422, "body"),
-        (b'{"name": "\xff"}', 422, "body"),
-        (b'{"name": "Ana", "phone": "2125550142", "x": NaN}', 422, "x"),
-        (b'{"name": "a\\u0000b", "phone": "2125550142"}', 422, "name"),
-        (b'{"name": "a\\ud800b", "phone": "2125550142"}', 422, "name"),
-        (b'{"name": "Ana", "phone": 2125550142}', 422, "phone"),
-        (b'{"name": "Ana", "phone": "999 999 9999"}', 422, "phone"),
-        (b'{"name": "Ana", "email": "nobody"}', 422, "email"),
-        (b'{"name": "Ana"}', 422, "phone"),
-        (b'{"phone": "2125550142"}', 422, "name"),
-        (b'{"name": "Ana", "phone": "2125550142", "vip": 1}', 422, "vip"),
-        (
-            b'{"name": "Ana", "phone": "2125550142", "consent": {"sms_care": "yes"}}',
-            422,
-            "consent.sms_care",
-        ),
-        (b'{"name": ["Ana"], "phone": "2125550142"}', 422, "name"),
-        (b'{"name": "%b", "phone": "2125550142"}' % (b"x" * 201), 422, "name"),
-        (b"[" * 100_000, 422, "body"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_garbage_is_refused_by_its_name(
-    edge: Edge, content: bytes, status: int, field: str
-) -> None:
+GARBAGE = [
+    (b"", "body"),
+    (b"{", "body"),
+    (b"[]", "body"),
+    (b'{"name": "\xff"}', "body"),
+    (b'{"name": "Ana", "phone": "2125550142", "x": NaN}', "x"),
+    (b'{"name": "a\\u0000b", "phone": "2125550142"}', "name"),
+    (b'{"name": "a\\ud800b", "phone": "2125550142"}', "name"),
+    (b'{"name": "Ana", "phone": 2125550142}', "phone"),
+    (b'{"name": "Ana", "phone": "999 999 9999"}', "phone"),
+    (b'{"name": "Ana", "email": "nobody"}', "email"),
+    (b'{"name": "Ana"}', "phone"),
+    (b'{"phone": "2125550142"}', "name"),
+    (b'{"name": "Ana", "phone": "2125550142", "vip": 1}', "vip"),
+    (
+        b'{"name": "Ana", "phone": "2125550142", "consent": {"sms_care": "yes"}}',
+        "consent.sms_care",
+    ),
+    (b'{"name": ["Ana"], "phone": "2125550142"}', "name"),
+    (b'{"name": "%b", "phone": "2125550142"}' % (b"x" * 201), "name"),
+    (b"[" * 100_000, "body"),
+]
+
+
+def test_garbage_is_refused_by_its_name(edge: Edge) -> None:
     headers = {**edge.headers(), "Content-Type": "application/json"}
-    answer = edge.client.post(PATH, content=content, headers=headers)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert wrong_fields(answer.json()) == {field}
+    for content, field in GARBAGE:
+        answer = edge.client.post(PATH, content=content, headers=headers)
+        assert answer.status_code == 422, content[:80]
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert wrong_fields(answer.json()) == {field}, content[:80]
     assert edge.stored() == NOTHING
 
 

@@ -31,6 +31,7 @@ def show(
 ) -> Response:
     """Return the form, empty or as it was typed."""
     typed = rejected.values if rejected else {}
+    wrong = rejected.errors if rejected else {}
     if rejected:
         page, fields = (
             clean_page(typed.get("landing_page", "")),
@@ -50,7 +51,7 @@ def show(
         carried={**fields, **({"landing_page": page} if page else {})},
         values={name: typed.get(name, "") for name in TYPED},
         is_ticked=has_same_words and bool(typed.get("sms_care")),
-        errors=rejected.errors if rejected else {},
+        errors={name: wrong.get(name) for name in (*TYPED, "sms_care")},
         problem=rejected.problem if rejected else None,
         hidden={
             "token": token.text,
