@@ -22,6 +22,7 @@ class NavEntry:
     href: str
     icon: str
     capability: str
+    is_for_demo: bool = False
 
 
 def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
@@ -36,6 +37,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
             NavItem(_(entry.label), f"{root}{entry.href}", entry.icon)
             for entry in entries
             if may(who.membership.role, entry.capability)
+            and (settings.is_demo or not entry.is_for_demo)
         ],
         sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
         ribbon=_demo_ribbon(who) if settings.is_demo else "",

@@ -21,7 +21,7 @@ class CommunicationSettled(Event):
 
 
 class TextReceived(Event):
-    """A patient's text came in. Order key: the address. `keyword` is stop, start, help or nothing."""
+    """A patient's text came in. Order key: the address. `keyword` is stop, start, help or none."""
 
     name = "text.received"
 

@@ -15,6 +15,7 @@ from crm.contacts import phones
 from crm.core.errors import N_, Invalid
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.setup import resume_account
 from crm.messaging.models import ChannelAccount, Sender
 
 NUMBER_DOOR = "twilio_number"
@@ -75,8 +76,8 @@ def _give_token(uow: UnitOfWork, account: ChannelAccount, auth_token: str) -> No
         fresh["auth_token_secondary"] = known["auth_token"]
         account.version += 1
     account.credentials = uow.encrypt(account.id, json.dumps(fresh))
-    account.is_paused, account.paused_reason = False, None
     uow.session.flush()
+    resume_account(uow, account.id)
 
 
 def _sender(uow: UnitOfWork, account_id: UUID, value: str) -> UUID:

@@ -1,0 +1,162 @@
+"""What the patients' phones of the sandbox show, and what is answered on them; the demo's only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from crm.contacts.models import Address, Contact
+from crm.contacts.queries import people_at
+from crm.core.errors import NotFound
+from crm.core.uow import UnitOfWork
+from crm.messaging.models import ChannelAccount, Communication, Sender
+from crm.messaging.receiving import TextIn, receive_text
+
+MOST_PHONES = 24
+MOST_TEXTS = 30
+
+ARRIVED = ("sent", "delivered", "received")
+"""The states in which a text is on a phone: what is held or withdrawn never came."""
+
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_senders: Any = Sender.__table__  # type: ignore[attr-defined]
+_accounts: Any = ChannelAccount.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One text on a phone; `is_mine` is the patient's own."""
+
+    id: UUID
+    is_mine: bool
+    body: str
+    at: datetime
+
+
+@dataclass
+class SandboxPhone:
+    """A patient's phone: whose it is, and its talk with one number of the clinic, oldest first."""
+
+    address_id: UUID
+    number: str
+    clinic_number: str
+    sender_id: UUID
+    names: list[str] = field(default_factory=list)
+    bubbles: list[Bubble] = field(default_factory=list)
+
+
+def phones(uow: UnitOfWork, only: UUID | None = None) -> list[SandboxPhone]:
+    """Return the phones with something on them, the latest first; `only` the one of an address."""
+    latest = _latest(uow, only)
+    found = {
+        row.address_id: SandboxPhone(row.address_id, row.number, row.clinic_number, row.sender_id)
+        for row in latest
+    }
+    for row in _rows(uow, list(found)):
+        body = uow.decrypt(row.id, row.body) if row.body else ""
+        bubble = Bubble(row.id, row.direction == "in", body, row.at)
+        found[row.address_id].bubbles.insert(0, bubble)
+    _name(uow, found)
+    return list(found.values())
+
+
+def answer(uow: UnitOfWork, address_id: UUID, body: str, key: str) -> UUID:
+    """Text the clinic as the patient, who answers the number that texted last.
+
+    The same key is one text, however often it is sent. Raises NotFound.
+    """
+    known = phones(uow, address_id)
+    if not known:
+        raise NotFound("phone not found")
+    [phone] = known
+    text = TextIn(
+        sender_value=phone.clinic_number,
+        from_e164=phone.number,
+        body=body,
+        provider_id=f"sandbox:{key}",
+        provider="sandbox",
+    )
+    return receive_text(uow, text)
+
+
+def _at() -> Any:
+    return func.coalesce(_texts.c.taken_at, _texts.c.created_at)
+
+
+def _here(uow: UnitOfWork) -> Any:
+    """The texts that passed through the sandbox, with the number of the clinic."""
+    return (
+        (_texts.c.clinic_id == uow.clinic_id)
+        & _texts.c.status.in_(ARRIVED)
+        & (_senders.c.clinic_id == _texts.c.clinic_id)
+        & (_senders.c.id == _texts.c.sender_id)
+        & (_accounts.c.clinic_id == _senders.c.clinic_id)
+        & (_accounts.c.id == _senders.c.account_id)
+        & (_accounts.c.provider == "sandbox")
+    )
+
+
+def _latest(uow: UnitOfWork, only: UUID | None) -> Sequence[Any]:
+    """Return the latest text of each phone with its two numbers, the latest phone first."""
+    addresses: Any = Address.__table__  # type: ignore[attr-defined]
+    each = (
+        select(
+            _texts.c.address_id,
+            addresses.c.value.label("number"),
+            _senders.c.value.label("clinic_number"),
+            _senders.c.id.label("sender_id"),
+            _at().label("at"),
+        )
+        .distinct(_texts.c.address_id)
+        .where(
+            _here(uow),
+            addresses.c.clinic_id == _texts.c.clinic_id,
+            addresses.c.id == _texts.c.address_id,
+        )
+        .order_by(_texts.c.address_id, _at().desc(), _texts.c.id.desc())
+    )
+    if only is not None:
+        each = each.where(_texts.c.address_id == only)
+    latest = each.subquery("latest")
+    return uow.session.execute(select(latest).order_by(latest.c.at.desc()).limit(MOST_PHONES)).all()
+
+
+def _rows(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Sequence[Any]:
+    """Return the latest texts of these phones, the newest first."""
+    newest = func.row_number().over(
+        partition_by=_texts.c.address_id, order_by=(_at().desc(), _texts.c.id.desc())
+    )
+    ranked = (
+        select(
+            _texts.c.id,
+            _texts.c.address_id,
+            _texts.c.direction,
+            _texts.c.body,
+            _at().label("at"),
+            newest.label("place"),
+        )
+        .where(_here(uow), _texts.c.address_id.in_(address_ids))
+        .subquery("ranked")
+    )
+    return uow.session.execute(
+        select(ranked).where(ranked.c.place <= MOST_TEXTS).order_by(ranked.c.place)
+    ).all()
+
+
+def _name(uow: UnitOfWork, found: dict[UUID, SandboxPhone]) -> None:
+    people = people_at(uow, list(found))
+    everybody = {contact_id for ids in people.values() for contact_id in ids}
+    names: dict[UUID, str] = {
+        row[0]: row[1]
+        for row in uow.session.execute(
+            select(col(Contact.id), col(Contact.name)).where(
+                col(Contact.clinic_id) == uow.clinic_id, col(Contact.id).in_(everybody)
+            )
+        )
+    }
+    for address_id, ids in people.items():
+        found[address_id].names = [names[contact_id] for contact_id in ids]
