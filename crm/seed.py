@@ -2,17 +2,13 @@
 
 import json
 import secrets
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
-
 from automations.seeds import seed_automations
+from crm.accounts import cli as accounts
 from crm.accounts.actions.api_keys import create_key
-from crm.accounts.actions.members import add_membership
-from crm.accounts.models import Clinic, Role, User
-from crm.accounts.passwords import Passwords
+from crm.accounts.models import Clinic, Role
 from crm.core.ids import new_id
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -72,17 +68,29 @@ def info(settings: Settings) -> dict[str, Any]:
 
 
 def seed(runtime: Runtime) -> None:
-    """Make the demo clinic where it is missing, and note where it is served.
+    """Make the demo where it is missing, and note where it is served.
 
-    The secrets are written down inside the clinic's transaction, and count only with its row: a
-    start that died on either side of the commit is made good by the next one.
+    The plan with its secrets is written down first; each step is made once, so a start that died
+    anywhere is made good by the next one.
     """
     settings = runtime.settings
-    known = read(settings) if is_seeded(settings) else None
-    if known is None or not _has_clinic(runtime, UUID(known["clinic_id"])):
-        _make(runtime)
-    else:
-        _write(settings, {**known, "base_url": settings.base_url})
+    plan = read(settings) if is_seeded(settings) else _plan()
+    plan["base_url"] = settings.base_url
+    _write(settings, plan)
+    clinic_id = UUID(plan["clinic_id"])
+    if not _has_clinic(runtime, clinic_id):
+        plan["is_complete"] = False
+        _make_clinic(runtime, clinic_id, plan)
+    if not plan["is_complete"]:
+        _add_team(runtime, clinic_id, plan)
+
+
+def _plan() -> dict[str, Any]:
+    users = [
+        {"email": email, "name": name, "role": role, "password": secrets.token_urlsafe(12)}
+        for email, name, role in TEAM
+    ]
+    return {"clinic_id": str(new_id()), "users": users, "is_complete": False}
 
 
 def _has_clinic(runtime: Runtime, clinic_id: UUID) -> bool:
@@ -90,24 +98,29 @@ def _has_clinic(runtime: Runtime, clinic_id: UUID) -> bool:
         return uow.session.get(Clinic, clinic_id) is not None
 
 
-def _make(runtime: Runtime) -> None:
-    users = [
-        {"email": email, "name": name, "role": role, "password": secrets.token_urlsafe(12)}
-        for email, name, role in TEAM
-    ]
-    user_ids = _users(runtime, users)
-    clinic_id = new_id()
+def _make_clinic(runtime: Runtime, clinic_id: UUID, plan: dict[str, Any]) -> None:
     with runtime.database.transaction(clinic_id, SYSTEM) as uow:
         uow.add(
             Clinic(id=clinic_id, name=CLINIC, timezone=TIMEZONE, phone=PHONE, created_at=uow.now),
             runtime.database.keyring.new_key(),
         )
-        for user_id, (email, _, role) in zip(user_ids, TEAM, strict=True):
-            add_membership(uow, user_id, email, role)
-        keys = _furnish(uow)
-        base_url = runtime.settings.base_url
-        known = {"base_url": base_url, "clinic_id": str(clinic_id), **keys, "users": users}
-        _write(runtime.settings, known)
+        plan.update(_furnish(uow))
+        # Before the commit: keys whose clinic was rolled back are made anew with it.
+        _write(runtime.settings, plan)
+
+
+def _add_team(runtime: Runtime, clinic_id: UUID, plan: dict[str, Any]) -> None:
+    for person in plan["users"]:
+        accounts.user_add(
+            runtime.database,
+            clinic_id=clinic_id,
+            email=person["email"],
+            name=person["name"],
+            role=person["role"],
+            password=person["password"],
+        )
+    plan["is_complete"] = True
+    _write(runtime.settings, plan)
 
 
 def _write(settings: Settings, known: dict[str, Any]) -> None:
@@ -127,24 +140,3 @@ def _furnish(uow: UnitOfWork) -> dict[str, Any]:
     form = add_request_form(uow, "Website", pipeline.id, SERVICES)
     key = create_key(uow, "Demo", ["requests:write"])
     return {"form_key": form.key, "api_key": key.raw}
-
-
-def _users(runtime: Runtime, wanted: Sequence[dict[str, str]]) -> list[UUID]:
-    """Return the ids of the demo's users, made where missing, all with fresh passwords."""
-    passwords = Passwords()
-    with runtime.database.system() as system:
-        emails = [person["email"] for person in wanted]
-        known = {
-            row.email: row
-            for row in system.session.scalars(select(User).where(col(User.email).in_(emails)))
-        }
-        rows = [
-            known.get(person["email"])
-            or User(email=person["email"], name=person["name"], created_at=system.now)
-            for person in wanted
-        ]
-        for row, person in zip(rows, wanted, strict=True):
-            row.password_hash = passwords.hash(person["password"])
-        system.session.add_all(rows)
-        system.session.flush()
-    return [row.id for row in rows]

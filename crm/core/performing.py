@@ -99,6 +99,7 @@ def describe(fault: BaseException) -> str:
 
 
 def is_transient(fault: Exception) -> bool:
+    """Return whether a fault is the database's passing weather: a deadlock, a lost connection."""
     if isinstance(fault, DBAPIError):
         if fault.connection_invalidated or isinstance(fault, OperationalError):
             return True
