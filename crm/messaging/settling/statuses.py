@@ -58,6 +58,8 @@ def apply_statuses(uow: UnitOfWork, statuses: Sequence[StatusIn]) -> list[bool]:
 
     Copies, late ones and any order give the same text in the end.
     """
+    if not statuses:
+        return []
     texts = _find(uow, statuses)
     about = [_about(texts, status) for status in statuses]
     lock_addresses(uow, [text.address_id for text in about if text is not None])
