@@ -1,6 +1,6 @@
 """What automations do when something happens to leads, addresses and texts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -53,29 +53,9 @@ def wake_settled(uow: UnitOfWork, events: Sequence[CommunicationSettled]) -> Non
     if not settled:
         return
     c = _enrollments.c
-    waiting = (
-        select(c.id)
-        .join(
-            _communications,
-            and_(
-                _communications.c.clinic_id == c.clinic_id,
-                _communications.c.origin_id == c.id,
-                _communications.c.dedupe_key == c.awaits,
-            ),
-        )
-        .where(
-            c.clinic_id == uow.clinic_id,
-            _communications.c.id.in_(settled),
-            _communications.c.origin_kind == ORIGIN,
-            c.state == "live",
-            c.dead_at.is_(None),
-        )
-        .order_by(c.id)
-        .with_for_update(of=_enrollments)
-    )
     woken = uow.session.scalars(
         update(_enrollments)
-        .where(c.clinic_id == uow.clinic_id, c.id.in_(waiting.scalar_subquery()))
+        .where(c.clinic_id == uow.clinic_id, c.id.in_(_awaiting(uow, settled)))
         # Who is looking at it right now keeps the lease; he sees what was settled.
         .values(
             due_at=uow.now,
@@ -84,6 +64,30 @@ def wake_settled(uow: UnitOfWork, events: Sequence[CommunicationSettled]) -> Non
         .returning(c.id)
     ).all()
     uow.ring("enrollments", woken)
+
+
+def _awaiting(uow: UnitOfWork, communication_ids: Collection[UUID]) -> Any:
+    """Return the ids of those that wait for just these communications, locked in their order."""
+    c = _enrollments.c
+    its = and_(
+        _communications.c.clinic_id == c.clinic_id,
+        _communications.c.origin_id == c.id,
+        _communications.c.dedupe_key == c.awaits,
+    )
+    return (
+        select(c.id)
+        .join(_communications, its)
+        .where(
+            c.clinic_id == uow.clinic_id,
+            _communications.c.id.in_(communication_ids),
+            _communications.c.origin_kind == ORIGIN,
+            c.state == "live",
+            c.dead_at.is_(None),
+        )
+        .order_by(c.id)
+        .with_for_update(of=_enrollments)
+        .scalar_subquery()
+    )
 
 
 def turns(events: Sequence[Event]) -> Iterator[list[Event]]:

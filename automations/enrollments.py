@@ -1,6 +1,6 @@
 """Ending passages: the enrollment, its queued texts and what is told of it, in one transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,15 @@ ORIGIN = "enrollment"
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 
+_ENDED: Mapping[str, Any] = {
+    "state": "ended",
+    "awaits": None,
+    "due_at": None,
+    "dead_at": None,
+    "lease_until": None,
+    "lease_token": None,
+}
+
 
 def end_enrollments(uow: UnitOfWork, ids: Collection[UUID], reason: str) -> list[UUID]:
     """End those of these enrollments that are live, and void their queued texts; return their ids.
@@ -31,20 +40,10 @@ def end_enrollments(uow: UnitOfWork, ids: Collection[UUID], reason: str) -> list
     if not rows:
         return []
     lock_facts(uow, [Subject(row.contact_id, row.lead_id) for row in rows])
+    end = {**_ENDED, "ended_at": uow.now, "exit_reason": reason}
+    statement = update(_enrollments).where(*live).values(end)
     ended = uow.session.execute(
-        update(_enrollments)
-        .where(*live)
-        .values(
-            state="ended",
-            ended_at=uow.now,
-            exit_reason=reason,
-            awaits=None,
-            dead_at=None,
-            due_at=None,
-            lease_until=None,
-            lease_token=None,
-        )
-        .returning(c.id, c.automation_id, c.contact_id, c.lead_id, c.subject_id)
+        statement.returning(c.id, c.automation_id, c.contact_id, c.lead_id, c.subject_id)
     ).all()
     void_texts(uow, ORIGIN, [row.id for row in ended], reason)
     uow.emit(

@@ -4,6 +4,8 @@ from fastapi import APIRouter
 
 from automations import consumers as automations_consumers
 from automations import models as automations_models
+from automations import pages as automations_pages
+from automations import timeline as automations_timeline
 from automations.gate_facts import origin_facts
 from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
@@ -18,6 +20,7 @@ from crm.core.events import Consumer
 from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
+from crm.messaging import sandbox_pages
 from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
 from crm.messaging.settling import SETTLEMENTS
@@ -27,7 +30,7 @@ from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
-from webhooks import intake
+from webhooks import intake, twilio
 from webhooks import models as webhooks_models
 from workers import health, invariants
 from workers import pages as work_pages
@@ -56,18 +59,24 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts_pages.router,
     health.router,
     pipelines_pages.router,
+    automations_pages.router,
+    sandbox_pages.router,
+    twilio.router,
     work_pages.router,
 )
 
 TIMELINE: tuple[TimelineSource, ...] = (
     pipelines_timeline.TIMELINE,
+    automations_timeline.TIMELINE,
     messaging_timeline.TIMELINE,
     compliance_timeline.TIMELINE,
 )
 
-LEAD_PANELS: tuple[LeadPanel, ...] = ()
+LEAD_PANELS: tuple[LeadPanel, ...] = (automations_pages.lead_panel,)
 
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
+    NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
+    NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
     NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
@@ -20,7 +20,7 @@ from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.core.work import Claim, claim
 from crm.messaging.actions import add_template
-from crm.messaging.events import CommunicationSettled
+from crm.messaging.events import CommunicationSettled, TextReceived
 from crm.messaging.models import Communication
 from pipelines.actions import Move, NewLead, add_pipeline, create_leads, move_leads
 from pipelines.models import Lead, Stage
@@ -130,6 +130,20 @@ class Practice:
             if not sum(claim_and_perform(self.runtime, kind) for kind in kinds):
                 return
         raise AssertionError("never quiet")
+
+    def reply(self, contact_id: UUID, lead_id: UUID | None = None) -> None:
+        """Let a text of this person come in, from a phone that nobody else uses."""
+        address_id = uuid4()
+        self.emit(
+            TextReceived(
+                order_key=address_id,
+                contact_id=contact_id,
+                lead_id=lead_id,
+                communication_id=uuid4(),
+                address_id=address_id,
+                conversation_id=uuid4(),
+            )
+        )
 
     def settle(self, text: Communication, status: str = "sent") -> None:
         """Say what became of a text, as messaging does."""

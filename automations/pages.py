@@ -1,0 +1,102 @@
+"""Pages of sequences: their list with Pause and Resume, and a lead's passages with End."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from starlette.responses import Response
+
+from automations import queries, sequences
+from automations.enrollments import end_by_hand
+from crm.accounts.deps import ClinicUow, require
+from crm.accounts.roles import may
+from crm.core.uow import UnitOfWork
+from crm.web.language import _
+from crm.web.pages import see_other
+from crm.web.templating import render, render_block
+from pipelines.models import Lead
+
+router = APIRouter(include_in_schema=False)
+
+PANEL = "automations/enrollments.html"
+
+
+@router.get("/sequences", name="automations:sequences", dependencies=[require("automations:read")])
+def list_sequences(request: Request, uow: ClinicUow) -> Response:
+    """Show the clinic's sequences: live or paused, and how many people are in each."""
+    return render(
+        request,
+        "automations/sequences.html",
+        now=uow.now,
+        sequences=queries.sequences(uow),
+        may_pause=_may(request, "automations:write"),
+    )
+
+
+@router.post(
+    "/sequences/{automation_id}/pause",
+    name="automations:pause",
+    dependencies=[require("automations:write")],
+)
+def pause(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
+    """Pause a sequence: nobody enters, and who is in it stays where they are."""
+    name = sequences.pause(uow, automation_id).name
+    message = _("“%(name)s” is paused. Whoever is in it stays where they are.", name=name)
+    return see_other(request, "automations:sequences", message=message)
+
+
+@router.post(
+    "/sequences/{automation_id}/resume",
+    name="automations:resume",
+    dependencies=[require("automations:write")],
+)
+def resume(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
+    """Let a paused sequence go on."""
+    name = sequences.resume(uow, automation_id).name
+    message = _("“%(name)s” goes on within a few minutes.", name=name)
+    return see_other(request, "automations:sequences", message=message)
+
+
+@router.get(
+    "/leads/{lead_id}/enrollments",
+    name="automations:enrollments",
+    dependencies=[require("leads:read")],
+)
+def enrollments(request: Request, uow: ClinicUow, lead_id: UUID) -> Response:
+    """Show the panel of a lead's passages by itself, for a part of its page to be replaced."""
+    return _panel(request, uow, uow.get(Lead, lead_id).id)
+
+
+@router.post(
+    "/enrollments/{enrollment_id}/end",
+    name="automations:end_enrollment",
+    dependencies=[require("leads:write")],
+)
+def end_enrollment(request: Request, uow: ClinicUow, enrollment_id: UUID) -> Response:
+    """End a passage by hand; its texts that wait are not sent."""
+    ended = end_by_hand(uow, enrollment_id)
+    message = _("The sequence was ended. Its texts that were waiting are not sent.")
+    if ended.lead_id is None:
+        return see_other(request, "automations:sequences", message=message)
+    return see_other(request, "pipelines:lead", lead_id=ended.lead_id, message=message)
+
+
+def lead_panel(request: Request, uow: UnitOfWork, lead_id: UUID) -> str:
+    """Return what a lead's page shows of its sequences."""
+    return Markup(bytes(_panel(request, uow, lead_id).body).decode())
+
+
+def _panel(request: Request, uow: UnitOfWork, lead_id: UUID) -> Response:
+    return render_block(
+        request,
+        PANEL,
+        "panel",
+        now=uow.now,
+        passages=queries.passages_of(uow, lead_id),
+        may_end=_may(request, "leads:write"),
+    )
+
+
+def _may(request: Request, capability: str) -> bool:
+    """Return whether the signed-in user's role has a capability; `require` has let him in."""
+    return may(request.state.recognised.membership.role, capability)

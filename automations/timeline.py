@@ -1,0 +1,72 @@
+"""How sequences read on a timeline: who entered and left, what was skipped, what a loop stopped."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from automations.events import EnrollmentEnded, EnrollmentRefused, EnrollmentStarted, StepTaken
+from automations.models import Automation, StepRun
+from automations.wording import exit_words, refusal_words, skip_words, step_words
+from crm.core.uow import UnitOfWork
+from crm.web.language import _
+from crm.web.timeline import Entry, TimelineSource
+
+Told = EnrollmentStarted | EnrollmentEnded | EnrollmentRefused | StepTaken
+
+
+def _fill(uow: UnitOfWork, events: Sequence[Told]) -> Mapping[UUID, Entry]:
+    steps = [event for event in events if isinstance(event, StepTaken)]
+    names = _names(
+        uow, {event.automation_id for event in events if not isinstance(event, StepTaken)}
+    )
+    skipped = _skipped(uow, {event.step_run_id for event in steps})
+    entries: dict[UUID, Entry] = {}
+    for event in events:
+        entry = _entry(event, names, skipped)
+        if entry is not None:
+            entries[event.id] = entry
+    return entries
+
+
+def _entry(event: Told, names: Mapping[UUID, str], skipped: Mapping[UUID, str]) -> Entry | None:
+    """Return an event as people read it; None for what tells them nothing new."""
+    match event:
+        case EnrollmentStarted(automation_id=automation_id):
+            return Entry(_("Sequence “%(name)s” started", name=names[automation_id]), icon="robot")
+        case EnrollmentEnded(automation_id=automation_id, reason=reason):
+            title = _("Sequence “%(name)s” ended", name=names[automation_id])
+            return Entry(title, exit_words(reason), "stop")
+        case EnrollmentRefused(automation_id=automation_id, reason="loop"):
+            title = _("Sequence “%(name)s” did not start", name=names[automation_id])
+            return Entry(title, refusal_words("loop"), "stop", tone="yellow")
+        case StepTaken(step_run_id=run_id, kind=kind) if skipped.get(run_id):
+            title = _("Step skipped: %(step)s", step=step_words(kind))
+            return Entry(title, skipped[run_id], "robot")
+        case _:
+            return None
+
+
+def _names(uow: UnitOfWork, automation_ids: set[UUID]) -> Mapping[UUID, str]:
+    if not automation_ids:
+        return {}
+    rows = uow.session.execute(
+        select(Automation.id, Automation.name).where(
+            col(Automation.clinic_id) == uow.clinic_id, col(Automation.id).in_(automation_ids)
+        )
+    )
+    return {row.id: row.name for row in rows}
+
+
+def _skipped(uow: UnitOfWork, run_ids: set[UUID]) -> Mapping[UUID, str]:
+    if not run_ids:
+        return {}
+    rows = uow.session.execute(
+        select(StepRun.id, StepRun.outcome).where(
+            col(StepRun.clinic_id) == uow.clinic_id, col(StepRun.id).in_(run_ids)
+        )
+    )
+    return {row.id: skip_words(row.outcome.get("skipped")) for row in rows}
+
+
+TIMELINE = TimelineSource((EnrollmentStarted, EnrollmentEnded, EnrollmentRefused, StepTaken), _fill)

@@ -1,0 +1,56 @@
+"""How the engine's codes read: why somebody left, why a step was skipped, why nobody entered."""
+
+from collections.abc import Mapping
+
+from automations.steps import STEPS
+from crm.core.errors import N_
+from crm.web.language import _
+
+EXITS: Mapping[str, str] = {
+    "replied": N_("they replied"),
+    "booked": N_("booked"),
+    "won": N_("won"),
+    "lost": N_("lost"),
+    "opted_out": N_("they opted out"),
+    "stage_changed": N_("moved to another stage"),
+    "by_hand": N_("ended by hand"),
+    "restarted": N_("started anew"),
+    "stopped": N_("the sequence stopped"),
+    "finished": N_("all steps done"),
+}
+SKIPPED: Mapping[str, str] = {
+    "no_phone": N_("there is no phone number"),
+    "no_lead": N_("there is no lead"),
+    "other_pipeline": N_("the lead is in another pipeline"),
+    "already_there": N_("the lead is there already"),
+}
+REFUSED: Mapping[str, str] = {
+    "loop": N_("automations would go on starting each other"),
+    "conditions": N_("its conditions were not met"),
+    "once_only": N_("nobody enters it twice"),
+    "already_in": N_("already in it"),
+}
+
+_STEPS: Mapping[str, str] = {step.model_fields["kind"].default: step.label for step in STEPS}
+
+
+def exit_words(reason: str | None) -> str:
+    """Return why somebody left, in the reader's language; nothing for a code unknown here."""
+    return _(EXITS.get(reason or "", ""))
+
+
+def skip_words(reason: str | None) -> str:
+    """Return why a step was skipped; nothing where it was not."""
+    if reason is not None and reason.startswith("condition_"):
+        return _("its conditions were not met")
+    return _(SKIPPED.get(reason or "", ""))
+
+
+def refusal_words(reason: str) -> str:
+    """Return why somebody was not let in."""
+    return _(REFUSED.get(reason, ""))
+
+
+def step_words(kind: str) -> str:
+    """Return what a kind of step does; the kind itself where it is unknown here."""
+    return _(_STEPS[kind]) if kind in _STEPS else kind
