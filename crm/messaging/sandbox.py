@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact
@@ -111,7 +112,7 @@ def _latest(uow: UnitOfWork, only: UUID | None) -> Sequence[Any]:
             _senders.c.id.label("sender_id"),
             _at().label("at"),
         )
-        .distinct(_texts.c.address_id)
+        .ext(distinct_on(_texts.c.address_id))
         .where(
             _here(uow),
             addresses.c.clinic_id == _texts.c.clinic_id,
