@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -112,8 +112,10 @@ def _question(uow: UnitOfWork, runtime: Runtime, row: Row[Any]) -> Question:
     channel = None
     if runtime.channels.knows(row.provider):
         channel = channel_of(uow, runtime.channels, row.account_id, row.version)
-    # Our time may be moved; the provider's is not.
-    since = row.taken_at - runtime.clock.offset - EARLIER
+    # Our time may be moved, and moved again since then; the provider's is not. The attempt's own
+    # id holds when it was made: the earlier of the two finds the text, whatever moved.
+    made_at = datetime.fromtimestamp((row.attempt_id.int >> 80) / 1000, UTC)
+    since = min(row.taken_at - runtime.clock.offset, made_at) - EARLIER
     return Question(row, uow.decrypt(row.id, row.body), since, channel)
 
 
