@@ -3,7 +3,6 @@
 from typing import Annotated
 from uuid import UUID
 
-from crm.messaging.queries import waiting_texts
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
@@ -11,6 +10,7 @@ from crm.accounts.deps import ClinicUow, require
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
+from crm.messaging.queries import waiting_texts
 from crm.web import timeline as shown
 from crm.web.forms import FormModel, OptionalText
 from crm.web.language import _

@@ -1,5 +1,6 @@
 """How events of leads read on a timeline."""
 
+import json
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, TimelineSource
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
-from pipelines.models import LostReason, Stage, StageMove
+from pipelines.models import AppointmentRequest, LostReason, Stage, StageMove
 
 PAGE = 40
 
@@ -29,13 +30,37 @@ def events_of(
 
 def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
     moves = _moves(uow, [event for event in events if isinstance(event, LeadStageChanged)])
-    return {event.id: moves.get(event.id) or _request(event) for event in events}
+    requests = [event for event in events if isinstance(event, LeadCreated | LeadRequestedAgain)]
+    words = _words(uow, {event.request_id for event in requests if event.request_id})
+    return {
+        **moves,
+        **{
+            event.id: Entry(_title(event), words.get(event.request_id, ""), "request", tone="blue")
+            for event in requests
+        },
+    }
 
 
-def _request(event: Event) -> Entry:
+def _title(event: LeadCreated | LeadRequestedAgain) -> str:
     if isinstance(event, LeadRequestedAgain):
-        return Entry(_("Asked again for an appointment"), icon="request", tone="blue")
-    return Entry(_("Asked for an appointment"), icon="request", tone="blue")
+        return _("Asked again for an appointment")
+    return _("Asked for an appointment")
+
+
+def _words(uow: UnitOfWork, request_ids: set[UUID]) -> dict[UUID | None, str]:
+    """Return what each request said beside the name and the addresses."""
+    rows = uow.session.scalars(
+        select(AppointmentRequest).where(
+            col(AppointmentRequest.clinic_id) == uow.clinic_id,
+            col(AppointmentRequest.id).in_(request_ids),
+        )
+    )
+    said: dict[UUID | None, str] = {}
+    for row in rows:
+        arrived = json.loads(uow.decrypt(row.id, row.body))
+        parts = (arrived.get(name) for name in ("service", "preferred_time", "message"))
+        said[row.id] = "\n".join(part.strip() for part in parts if isinstance(part, str) and part)
+    return said
 
 
 def _moves(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, Entry]:

@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from crm.contacts.actions import Matched, addresses_given, claim_addresses, match_at
 from crm.contacts.queries import family_of
-from crm.core.bulk import among
+from crm.core.bulk import among, insert_rows
 from crm.core.errors import N_, Invalid
 from crm.core.grouping import Overtaken
 from crm.core.uow import UnitOfWork
@@ -237,6 +236,6 @@ def _keep(
     ]
     # In the order of the keys, so that two that share several wait for each other only once.
     rows.sort(key=lambda row: (row["source"], row["idempotency_key"]))
-    statement = insert(_requests).on_conflict_do_nothing().returning(_requests.c.id)
-    if len(uow.session.execute(statement, rows).all()) != len(rows):
+    kept = insert_rows(uow.session, _requests, rows, skip_known=True, returning=("id",))
+    if len(kept) != len(rows):
         raise Overtaken
