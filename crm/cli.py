@@ -20,6 +20,8 @@ from crm.core.logging import configure_logging
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
+from crm.furnishing import furnish
+from crm.messaging.actions.connect import connect_twilio
 from crm.runtime import NotConfigured, build_runtime, ring_redis
 from workers.main import run_scheduler, run_worker
 
@@ -27,12 +29,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Frontdesk, t
 clinic_app = typer.Typer(no_args_is_help=True, help="Clinics.")
 user_app = typer.Typer(no_args_is_help=True, help="Users.")
 password_app = typer.Typer(no_args_is_help=True, help="Passwords.")
+twilio_app = typer.Typer(no_args_is_help=True, help="Twilio.")
 keys_app = typer.Typer(no_args_is_help=True, help="Encryption keys.")
 automation_app = typer.Typer(no_args_is_help=True, help="Automations.")
 for name, group in (
     ("clinic", clinic_app),
     ("user", user_app),
     ("password", password_app),
+    ("twilio", twilio_app),
     ("keys", keys_app),
     ("automation", automation_app),
 ):
@@ -101,12 +105,33 @@ def demo_info() -> None:
 
 @clinic_app.command("add")
 def clinic_add(name: str, timezone: str, region: str = "US", language: str = "en") -> None:
-    """Add a clinic; prints its id."""
-    database = runtime().database
+    """Add a clinic with a pipeline, a form and paused sequences; prints its id and the form."""
+    built = runtime()
     added = accounts.clinic_add(
-        database, name=name, timezone=timezone, region=region, language=language
+        built.database, name=name, timezone=timezone, region=region, language=language
     )
-    typer.echo(added)
+    with built.database.transaction(added, SYSTEM) as uow:
+        form = furnish(uow, is_live=False)
+    typer.echo(f"clinic {added}")
+    typer.echo(f"form   {built.settings.base_url}/f/{form.key}")
+
+
+@twilio_app.command("connect")
+def twilio_connect(
+    clinic: UUID,
+    account_sid: str,
+    number: str,
+    auth_token: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, envvar="TWILIO_AUTH_TOKEN")
+    ],
+) -> None:
+    """Let a clinic text from a number of its Twilio account; prints the webhooks to set there."""
+    built = runtime()
+    with built.database.transaction(clinic, SYSTEM) as uow:
+        connect_twilio(uow, account_sid, auth_token, number)
+    typer.echo("In Twilio's console set the number's webhooks:")
+    typer.echo(f"a message comes in   {built.settings.base_url}/webhooks/twilio/message")
+    typer.echo(f"a call comes in      {built.settings.base_url}/webhooks/twilio/voice")
 
 
 @user_app.command("add")

@@ -5,7 +5,6 @@ import secrets
 from typing import Any
 from uuid import UUID
 
-from automations.seeds import seed_automations
 from crm.accounts import cli as accounts
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.models import Clinic, Role
@@ -14,25 +13,13 @@ from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
+from crm.furnishing import furnish
 from crm.messaging.actions import add_sender
-from pipelines.actions import add_pipeline
-from pipelines.intake.forms import add_request_form
-from pipelines.models import LostReason
 
 TIMEZONE = "America/New_York"
 CLINIC = "Riverside Dental"
 PHONE = "+12125550100"
 SENDER = "+12125550101"
-SERVICES = ("Check-up and cleaning", "New patient visit", "Orthodontics", "Something else")
-STAGES = (
-    ("New", "open"),
-    ("Contacted", "open"),
-    ("Considering", "open"),
-    ("Booked", "booked"),
-    ("Became a patient", "won"),
-    ("Lost", "lost"),
-)
-LOST_REASONS = ("No answer", "Chose another clinic", "Too far away", "Price", "Not a real request")
 TEAM: tuple[tuple[str, str, Role], ...] = (
     ("owner@riverside.example", "Olivia Reyes", "owner"),
     ("manager@riverside.example", "Marcus Hill", "manager"),
@@ -133,10 +120,7 @@ def _write(settings: Settings, known: dict[str, Any]) -> None:
 
 def _furnish(uow: UnitOfWork) -> dict[str, Any]:
     """Give the clinic what it works with; return the keys that lead in."""
-    pipeline = add_pipeline(uow, "New patients", STAGES, is_default=True)
-    uow.add(*(LostReason(name=name, position=at) for at, name in enumerate(LOST_REASONS)))
+    form = furnish(uow, is_live=True)
     add_sender(uow, "sandbox", SENDER)
-    seed_automations(uow)
-    form = add_request_form(uow, "Website", pipeline.id, SERVICES)
     key = create_key(uow, "Demo", ["requests:write"])
     return {"form_key": form.key, "api_key": key.raw}
