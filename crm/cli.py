@@ -63,6 +63,7 @@ def runtime() -> Runtime:
             settings.frontdesk_env = "demo"
             settings.database_url = running.url(dev.DATABASE, dev.LOGIN)
             settings.redis_url = settings.redis_url or running.redis_url
+            settings.public_url = seed.read(settings)["base_url"]
     configure_logging(settings.log_level)
     return build_runtime(settings, doorbell=ring_redis(settings) if settings.redis_url else None)
 
