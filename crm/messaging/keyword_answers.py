@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import CTE, func, select, tuple_, update
+from sqlalchemy.engine import Row
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
@@ -37,6 +38,13 @@ _YES = re.compile(r"\W*(?:yes|si|sí)\W*", re.IGNORECASE)
 _PROVIDER_KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_TOLD = (
+    *(_texts.c.id, _texts.c.address_id, _texts.c.contact_id, _texts.c.lead_id, _texts.c.cause),
+    *(_texts.c.status, _texts.c.reason, _texts.c.origin_kind, _texts.c.origin_id),
+)
+    for name in ("id", "address_id", "contact_id", "lead_id", "cause", "status", "reason")
+    + ("origin_kind", "origin_id")
+]
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,23 @@ def _void_queued(uow: UnitOfWork, address_id: UUID) -> None:
     What is `sending` was claimed before and ends by itself; what is claimed but still queued is
     voided under its claimer's feet, who looks again before it sends.
     """
-    queued = (
+    queued = _queued_for(uow, address_id)
+    free = {"held_reason": None, "due_at": None, "lease_until": None, "lease_token": None}
+    voided = uow.session.execute(
+        update(_texts)
+        .where(
+            tuple_(_texts.c.clinic_id, _texts.c.id).in_(select(queued.c.clinic_id, queued.c.id)),
+            _texts.c.status == "queued",
+        )
+        .values(status="voided", reason="suppressed", settled_at=uow.now, **free)
+        .returning(*_TOLD)
+    )
+    uow.emit(_settled(row) for row in voided)
+
+
+def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
+    """Lock, in the order of their ids, the texts that wait and are no keyword's answer."""
+    return (
         select(_texts.c.clinic_id, _texts.c.id)
         .where(
             _texts.c.clinic_id == uow.clinic_id,
@@ -132,43 +156,19 @@ def _void_queued(uow: UnitOfWork, address_id: UUID) -> None:
         .order_by(_texts.c.id)
         .with_for_update()
     ).cte("queued")
-    voided = uow.session.execute(
-        update(_texts)
-        .where(
-            tuple_(_texts.c.clinic_id, _texts.c.id).in_(select(queued.c.clinic_id, queued.c.id)),
-            _texts.c.status == "queued",
-        )
-        .values(
-            status="voided",
-            reason="suppressed",
-            held_reason=None,
-            settled_at=uow.now,
-            due_at=None,
-            lease_until=None,
-            lease_token=None,
-        )
-        .returning(
-            _texts.c.id,
-            _texts.c.contact_id,
-            _texts.c.lead_id,
-            _texts.c.origin_kind,
-            _texts.c.origin_id,
-            _texts.c.cause,
-        )
-    )
-    uow.emit(
-        CommunicationSettled(
-            order_key=address_id,
-            contact_id=row.contact_id,
-            lead_id=row.lead_id,
-            cause=tuple(UUID(cause) for cause in row.cause),
-            communication_id=row.id,
-            status="voided",
-            reason="suppressed",
-            origin_kind=row.origin_kind,
-            origin_id=row.origin_id,
-        )
-        for row in voided
+
+
+def _settled(row: Row[Any]) -> CommunicationSettled:
+    return CommunicationSettled(
+        order_key=row.address_id,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+        cause=tuple(UUID(cause) for cause in row.cause),
+        communication_id=row.id,
+        status=row.status,
+        reason=row.reason,
+        origin_kind=row.origin_kind,
+        origin_id=row.origin_id,
     )
 
 

@@ -60,43 +60,52 @@ def receive_text(uow: UnitOfWork, text: TextIn) -> UUID:
     known = _already_here(uow, dedupe_key)
     if known is not None:
         return known
-    conversation_id = _conversation(uow, address_id, sender.id)
-    person = _person(uow, address_id)
-    communication_id = new_id()
-    row = Communication(
-        id=communication_id,
-        direction="in",
-        status="received",
-        message_class="care",
-        address_id=address_id,
-        conversation_id=conversation_id,
-        contact_id=person.contact_id,
-        lead_id=person.lead_id,
-        origin_kind="patient",
-        dedupe_key=dedupe_key,
-        body=uow.encrypt(communication_id, text.body),
-        sender_id=sender.id,
-        provider_id=text.provider_id,
-        created_at=uow.now,
-        settled_at=uow.now,
-    )
+    row = _row(uow, text, address_id, sender.id, dedupe_key)
     uow.add(row)
     inbound = Inbound(
         row, text.from_e164, text.sender_value, text.body, text.opt_out, classify(text.body)
     )
-    uow.emit(
-        TextReceived(
-            order_key=address_id,
-            contact_id=person.contact_id,
-            lead_id=person.lead_id,
-            communication_id=communication_id,
-            address_id=address_id,
-            conversation_id=conversation_id,
-            keyword=inbound.keyword,
-        )
-    )
+    uow.emit(_received(inbound))
     heed(uow, inbound)
-    return communication_id
+    return row.id
+
+
+def _row(
+    uow: UnitOfWork, text: TextIn, address_id: UUID, sender_id: UUID, dedupe_key: str
+) -> Communication:
+    person = _person(uow, address_id)
+    text_id = new_id()
+    return Communication(
+        id=text_id,
+        direction="in",
+        status="received",
+        message_class="care",
+        address_id=address_id,
+        conversation_id=_conversation(uow, address_id, sender_id),
+        contact_id=person.contact_id,
+        lead_id=person.lead_id,
+        origin_kind="patient",
+        dedupe_key=dedupe_key,
+        body=uow.encrypt(text_id, text.body),
+        sender_id=sender_id,
+        provider_id=text.provider_id,
+        created_at=uow.now,
+        settled_at=uow.now,
+    )
+
+
+def _received(text: Inbound) -> TextReceived:
+    row = text.row
+    assert row.conversation_id is not None
+    return TextReceived(
+        order_key=row.address_id,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+        communication_id=row.id,
+        address_id=row.address_id,
+        conversation_id=row.conversation_id,
+        keyword=text.keyword,
+    )
 
 
 def _sender(uow: UnitOfWork, value: str) -> Sender:
