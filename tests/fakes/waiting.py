@@ -5,10 +5,12 @@ from collections.abc import Callable
 from threading import Event
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
+def until(
+    condition: Callable[[], bool], *, seconds: float = 20, what: str = "", every: float = 0.005
+) -> None:
     """Return once the condition holds; raises AssertionError when it never does."""
     deadline = time.monotonic() + seconds
     pause = Event()
     while not condition():
         assert time.monotonic() < deadline, what or "The condition did not come true in time."
-        pause.wait(0.005)
+        pause.wait(every)

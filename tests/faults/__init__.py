@@ -1,0 +1,1 @@
+"""Real processes are killed, clocks jump, servers restart: nothing is lost and nothing doubled."""

@@ -1,0 +1,22 @@
+"""How hard the fault tests try: `FAULTS_PROFILE=short` (the default) or `full`."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Requests and kills of the tests that kill at random, and kills of each kill point."""
+
+    requests: int
+    random_kills: int
+    kills_a_point: int
+    provider_requests: int
+    ordered_events: int
+
+
+PROFILES = {
+    "short": Profile(300, 10, 3, 200, 200),
+    "full": Profile(1000, 30, 20, 1000, 1000),
+}
+PROFILE = PROFILES[os.environ.get("FAULTS_PROFILE", "short")]
