@@ -42,9 +42,6 @@ _TOLD = (
     *(_texts.c.id, _texts.c.address_id, _texts.c.contact_id, _texts.c.lead_id, _texts.c.cause),
     *(_texts.c.status, _texts.c.reason, _texts.c.origin_kind, _texts.c.origin_id),
 )
-    for name in ("id", "address_id", "contact_id", "lead_id", "cause", "status", "reason")
-    + ("origin_kind", "origin_id")
-]
 
 
 @dataclass(frozen=True)
