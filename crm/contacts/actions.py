@@ -5,13 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.dialects.postgresql import insert
 
 from crm.contacts.matching import Known, Matched, Person, match
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.contacts.queries import canonical_ids
 from crm.contacts.search import index_contacts, terms_of
-from crm.core.bulk import among
+from crm.core.bulk import among, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 
@@ -72,19 +71,7 @@ def claim_addresses(uow: UnitOfWork, keys: Iterable[AddressKey]) -> dict[Address
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    uow.session.execute(
-        insert(_addresses).on_conflict_do_nothing(),
-        [
-            {
-                "clinic_id": uow.clinic_id,
-                "id": new_id(),
-                "kind": kind,
-                "value": value,
-                "created_at": uow.now,
-            }
-            for kind, value in wanted
-        ],
-    )
+    _add_addresses(uow, wanted)
     values = {kind: [value for one, value in wanted if one == kind] for kind, _ in wanted}
     rows = uow.session.execute(
         select(_addresses.c.id, _addresses.c.kind, _addresses.c.value)
@@ -101,6 +88,20 @@ def claim_addresses(uow: UnitOfWork, keys: Iterable[AddressKey]) -> dict[Address
         .with_for_update(key_share=True)
     )
     return {(row.kind, row.value): row.id for row in rows}
+
+
+def _add_addresses(uow: UnitOfWork, keys: Sequence[AddressKey]) -> None:
+    rows = [
+        {
+            "clinic_id": uow.clinic_id,
+            "id": new_id(),
+            "kind": kind,
+            "value": value,
+            "created_at": uow.now,
+        }
+        for kind, value in keys
+    ]
+    insert_rows(uow.session, _addresses, rows, skip_known=True)
 
 
 def lock_addresses(uow: UnitOfWork, address_ids: Iterable[UUID]) -> None:
@@ -168,20 +169,7 @@ def _canonical(
 
 
 def _write(uow: UnitOfWork, known: Sequence[Known], keys: dict[UUID, AddressKey]) -> None:
-    made = [contact for contact in known if contact.is_new]
-    uow.insert(
-        Contact,
-        [
-            {
-                "id": contact.id,
-                "name": contact.name,
-                "language": contact.language,
-                "created_at": uow.now,
-                "version": 1,
-            }
-            for contact in made
-        ],
-    )
+    uow.insert(Contact, [_contact_row(uow, contact) for contact in known if contact.is_new])
     _rename(uow, {contact.id: contact.name for contact in known if contact.is_named_now})
     uow.insert(
         ContactAddress,
@@ -191,16 +179,22 @@ def _write(uow: UnitOfWork, known: Sequence[Known], keys: dict[UUID, AddressKey]
             for one in sorted(contact.gained)
         ],
     )
-    index_contacts(
-        uow,
-        {
-            contact.id: terms_of(
-                contact.name if contact.is_new or contact.is_named_now else "",
-                [keys[one] for one in contact.gained],
-            )
-            for contact in known
-        },
-    )
+    index_contacts(uow, {contact.id: _new_terms(contact, keys) for contact in known})
+
+
+def _contact_row(uow: UnitOfWork, contact: Known) -> dict[str, Any]:
+    return {
+        "id": contact.id,
+        "name": contact.name,
+        "language": contact.language,
+        "created_at": uow.now,
+        "version": 1,
+    }
+
+
+def _new_terms(contact: Known, keys: Mapping[UUID, AddressKey]) -> list[str]:
+    name = contact.name if contact.is_new or contact.is_named_now else ""
+    return terms_of(name, [keys[one] for one in contact.gained])
 
 
 def _rename(uow: UnitOfWork, names: dict[UUID, str]) -> None:

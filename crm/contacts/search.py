@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, intersect, select, union
-from sqlalchemy.dialects.postgresql import insert
 
 from crm.contacts.models import SearchTerm
 from crm.contacts.names import fold, reversed_digits
 from crm.contacts.queries import canonical_ids
+from crm.core.bulk import insert_rows
 from crm.core.uow import UnitOfWork
 
 KIND = "contact"
@@ -32,14 +32,15 @@ def terms_of(name: str, addresses: Iterable[tuple[str, str]]) -> list[str]:
 def index_contacts(uow: UnitOfWork, terms: Mapping[UUID, Iterable[str]]) -> None:
     """Add terms to contacts; those that a contact has already are left as they are."""
     rows = sorted((term, contact_id) for contact_id, found in terms.items() for term in found)
-    if rows:
-        uow.session.execute(
-            insert(_terms).on_conflict_do_nothing(),
-            [
-                {"clinic_id": uow.clinic_id, "term": term, "kind": KIND, "ref_id": contact_id}
-                for term, contact_id in rows
-            ],
-        )
+    insert_rows(
+        uow.session,
+        _terms,
+        [
+            {"clinic_id": uow.clinic_id, "term": term, "kind": KIND, "ref_id": contact_id}
+            for term, contact_id in rows
+        ],
+        skip_known=True,
+    )
 
 
 def find_contacts(uow: UnitOfWork, typed: str, *, limit: int = 20) -> list[UUID]:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
+from crm.core.bulk import insert_rows
 from crm.core.crypto import Keyring
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, Event, EventRow, Subscriptions
@@ -99,8 +99,9 @@ class UnitOfWork:
             }
             for event in batch
         ]
-        statement = insert(EventRow).returning(EventRow.__table__.c.id, EventRow.__table__.c.seq)  # type: ignore[attr-defined]
-        return {row.id: row.seq for row in self.session.execute(statement, rows)}
+        table = EventRow.__table__  # type: ignore[attr-defined]
+        stored = insert_rows(self.session, table, rows, returning=("id", "seq"))
+        return {row.id: row.seq for row in stored}
 
     def _delivery(self, event: Event, seq: int, consumer: str, queue: str) -> dict[str, Any]:
         delivery = Delivery(
@@ -120,10 +121,9 @@ class UnitOfWork:
         self.rings.setdefault((kind, queue), []).extend(ids)
 
     def insert(self, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert many rows with one statement; nothing is done for none."""
-        if rows:
-            stamped = [{"clinic_id": self.clinic_id, **row} for row in rows]
-            self.session.execute(insert(model), stamped)
+        """Insert many rows of the same columns with one statement; nothing is done for none."""
+        stamped = [{"clinic_id": self.clinic_id, **row} for row in rows]
+        insert_rows(self.session, model.__table__, stamped)  # type: ignore[attr-defined]
 
     def add(self, *rows: SQLModel) -> None:
         """Add rows one after another, each flushed, so that references find what they name."""

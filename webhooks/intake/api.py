@@ -82,10 +82,11 @@ async def api_caller(
 
 async def raw_body(request: Request) -> str:
     """Return the body as it came. Raises Invalid where it is not UTF-8."""
-    try:
-        return (await request.body()).decode()
-    except UnicodeDecodeError:
-        raise Invalid(NOT_UTF8, field="body") from None
+    sent = await request.body()
+    text = sent.decode(errors="replace")
+    if text.encode() != sent:
+        raise Invalid(NOT_UTF8, field="body")
+    return text
 
 
 @router.post(

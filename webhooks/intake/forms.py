@@ -143,9 +143,8 @@ def _assert_human(
     request: Request, form_id: UUID, sent: RequestFormIn, token: FormToken | None, age: float | None
 ) -> FormToken:
     """Return the token of a form that a person may have sent. Raises TryAgain."""
-    place = request.client.host if request.client else ""
     desk, reason = desk_of(request), ""
-    if not desk.rates.may_post(str(form_id), place):
+    if not desk.rates.may_post(str(form_id), _place(request)):
         reason = "throttled"
     elif sent.website:
         reason = "trap"
@@ -187,13 +186,22 @@ def _incoming(
         pipeline_id=form.pipeline_id,
         form_id=form.form_id,
         form_version=form.version,
-        evidence={
-            "given_to": "form",
-            "ip": request.client.host if request.client else None,
-            "user_agent": request.headers.get("user-agent", "")[:300],
-            "language": request.state.language,
-        },
+        evidence=_evidence(request),
     )
+
+
+def _evidence(request: Request) -> dict[str, object]:
+    """Return what proves how somebody agreed, besides the words (LAW-10)."""
+    return {
+        "given_to": "form",
+        "ip": _place(request),
+        "user_agent": request.headers.get("user-agent", "")[:300],
+        "language": request.state.language,
+    }
+
+
+def _place(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _consent(sent: RequestFormIn) -> dict[str, object]:
