@@ -264,7 +264,7 @@ def test_people_stay_in_the_version_they_entered(practice: Practice) -> None:
     old, new = practice.enrollments()
     assert old.version_id != new.version_id
     assert (old.exit_reason, new.exit_reason) == ("finished", "stopped")
-    kinds = {one.id: [] for one in (old, new)}
+    kinds: dict[UUID, list[str]] = {one.id: [] for one in (old, new)}
     for run in practice.step_runs():
         kinds[run.enrollment_id].append(run.kind)
     assert kinds[old.id] == ["send_text", "wait_for", "move_stage"]
