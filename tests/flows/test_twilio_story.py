@@ -6,13 +6,11 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlmodel import col, select
 
@@ -23,6 +21,7 @@ from crm.messaging.models import Communication, ProviderStatus
 from tests.conftest import Drain
 from tests.counterparts.node import Served
 from tests.support.houses import PHONE, House
+from tests.support.serving import address_of, free_socket, served
 from webhooks.models import WebhookEvent
 
 SID, TOKEN = "AC" + "0123456789abcdef" * 2, "auth-token-of-the-clinic"
@@ -62,17 +61,15 @@ class Emulated:
 
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
-    """The socket on which we serve; it takes connections before the server does."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        opened.listen(64)
+    """The socket on which we serve."""
+    with free_socket() as opened:
         yield opened
 
 
 @pytest.fixture
 def own_url(listening: socket.socket) -> str:
     """Our own public address."""
-    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+    return address_of(listening)
 
 
 @pytest.fixture
@@ -98,14 +95,8 @@ def settings(settings: Settings, own_url: str, provider: Emulated) -> Settings:
 @pytest.fixture
 def serving(app: FastAPI, listening: socket.socket) -> Iterator[None]:
     """We, serving."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
+    with served(app, listening):
+        yield
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""The phones in a real browser: texts arrive by themselves, and what is being typed stays."""
+
+import socket
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Page
+
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from tests.conftest import Drain
+from tests.support.browsing import PASSWORD
+from tests.support.chromium import needs_chromium, open_page
+from tests.support.houses import House, cheap_app, email_of, furnish
+from tests.support.serving import address_of, free_socket, served
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """Where we serve."""
+    with free_socket() as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(settings: Settings, listening: socket.socket) -> Settings:
+    """Settings that name our own address."""
+    return Settings(
+        _env_file=None, **{**settings.model_dump(), "public_url": address_of(listening)}
+    )
+
+
+@pytest.fixture
+def house(runtime: Runtime, clinic: UUID, listening: socket.socket) -> Iterator[House]:
+    """A furnished clinic in the morning, being served."""
+    app = cheap_app(runtime)
+    made = furnish(runtime, app, clinic)
+    made.set_clock("2027-02-02 10:00")
+    with served(app, listening):
+        yield made
+    made.close()
+
+
+def open_phones(page: Page, house: House) -> None:
+    """Sign in and open the phones."""
+    base = house.runtime.settings.base_url
+    page.goto(f"{base}/sign-in")
+    page.fill("[name=email]", email_of("owner", house.clinic))
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/pipeline*")
+    page.goto(f"{base}/sandbox")
+
+
+def test_texts_arrive_and_are_answered_while_one_types(house: House, drain: Drain) -> None:
+    house.ask()
+    drain()
+    with open_page() as page:
+        open_phones(page, house)
+        box = page.locator("input[name=body]").first
+        box.focus()
+        page.keyboard.type("Tuesday is ")
+        house.receive("from another phone", "+12125550177")
+        page.wait_for_selector("text=from another phone")
+        page.keyboard.type("fine")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".bubble-mine:has-text('Tuesday is fine')")
+        assert page.evaluate("document.activeElement.value") == ""
+        page.keyboard.type("And Friday")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".bubble-mine:has-text('And Friday')")
+    bodies = [text.body for text in house.texts(direction="in")]
+    assert bodies == ["from another phone", "Tuesday is fine", "And Friday"]
+
+
+def test_the_first_phone_appears_by_itself(house: House, drain: Drain) -> None:
+    with open_page(390, 800) as page:
+        open_phones(page, house)
+        assert page.locator(".empty").count() == 1
+        house.ask()
+        drain()
+        page.wait_for_selector(".bubble-theirs")
+        assert page.locator(".empty").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

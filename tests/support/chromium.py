@@ -1,0 +1,59 @@
+"""A real Chromium for tests: skipped where there is none, unless `REQUIRE_BROWSER` is set."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, sync_playwright
+
+from crm.core.settings import LOOPBACK
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+SWITCHES = (
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+def program() -> str | None:
+    """Return Chromium's path, None where it is not installed."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+needs_chromium = pytest.mark.skipif(
+    program() is None and not os.environ.get("REQUIRE_BROWSER"),
+    reason="chromium is not installed (apt install chromium)",
+)
+
+
+@contextmanager
+def open_page(width: int = 1280, height: int = 800) -> Iterator[Page]:
+    """Open a page that reaches loopback only; what it logs or asks of others fails the test."""
+    complaints: list[str] = []
+
+    def only_loopback(route: Route) -> None:
+        if urlsplit(route.request.url).hostname in LOOPBACK:
+            route.continue_()
+        else:
+            complaints.append(f"asked for {route.request.url}")
+            route.abort()
+
+    path = program()
+    assert path is not None, "REQUIRE_BROWSER is set and there is no Chromium"
+    switches = [*SWITCHES, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=Path(path), chromium_sandbox=False, args=switches
+        )
+        context = browser.new_context(viewport={"width": width, "height": height})
+        context.route("**/*", only_loopback)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        browser.close()
+    assert complaints == []
