@@ -28,7 +28,8 @@ def _table(model: Any, name: str) -> Any:
     return model.__table__.alias(name)
 
 
-_text: Any = Communication.__table__.c  # type: ignore[attr-defined]
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_text: Any = _texts.c
 
 
 def _history() -> Any:
@@ -148,7 +149,7 @@ def _statement() -> Select[Any]:
             sender.c.version.label("account_version"),
             sender.c.is_paused,
         )
-        .select_from(Communication)
+        .select_from(_texts)
         .join(clinic, clinic.c.id == _text.clinic_id)
         .join(address, _of(address, _text.address_id))
         .outerjoin(contact, _of(contact, _text.contact_id))
@@ -188,4 +189,4 @@ def _clinic_columns(clinic: Any) -> Sequence[Any]:
 
 
 PLAIN = _statement()
-LOCKED = PLAIN.with_for_update(of=Communication)
+LOCKED = PLAIN.with_for_update(of=_texts)

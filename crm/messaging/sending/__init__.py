@@ -27,6 +27,9 @@ from crm.messaging.sending.taking import take
 RECORD_AT = 20
 """Results that are written down together, at most."""
 
+QUICK = 0.02
+"""Seconds for which a window is left to land whole: fewer transactions, and nobody waits longer."""
+
 _TRIES = 3
 
 
@@ -66,8 +69,8 @@ def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, l
 class Wire:
     """A chunk on its way through one channel: a window of `in_flight` texts that slides.
 
-    Texts are taken just before they leave, half a window at a time, never two to one address: the
-    second waits for what became of the first.
+    Texts are taken just before they leave, half a window at a time where the provider takes its
+    time, never two to one address: the second waits for what became of the first.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Wire:
         self.landed: list[Landed] = []
         self.fault: Exception | None = None
         self.lease_until = claim.until
+        self.taken_at = 0.0
 
     def run(self) -> None:
         """Send it all. What was sent before a fault is written down before the fault is raised."""
@@ -103,11 +107,9 @@ class Wire:
 
     def messages(self) -> Iterator[OutboundMessage | None]:
         """Yield what may leave now, and None while the window is full; see `Channel.send_many`."""
-        in_flight = self.runtime.settings.in_flight
-        step = max(1, in_flight // 2)
         while self.waiting:
-            room = in_flight - len(self.flying)
-            if self.flying and room < min(step, len(self.waiting)):
+            room = self.runtime.settings.in_flight - len(self.flying)
+            if self.flying and room < min(self._least_room(), len(self.waiting)):
                 yield None
                 continue
             try:
@@ -120,14 +122,21 @@ class Wire:
             if not taken and self.flying:
                 yield None
 
+    def _least_room(self) -> int:
+        """Return how much of the window must be free for the next take to be worth it."""
+        in_flight = self.runtime.settings.in_flight
+        is_quick = monotonic() - self.taken_at < QUICK
+        return in_flight if is_quick else max(1, in_flight // 2)
+
     def _fresh(self, taken: Sequence[Flight]) -> Iterator[OutboundMessage]:
         """Yield what was just taken; what the channel did not pull for too long does not leave.
 
         Such a text may be asked about, and sent once more, while this process only now goes on.
         """
-        started, limit = monotonic(), self.runtime.settings.unconfirmed_after / 2
+        self.taken_at = monotonic()
+        limit = self.runtime.settings.unconfirmed_after / 2
         for flight in taken:
-            if monotonic() - started < limit:
+            if monotonic() - self.taken_at < limit:
                 yield flight.message
             else:
                 del self.flying[flight.message.attempt_id]
