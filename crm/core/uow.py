@@ -14,6 +14,7 @@ from crm.core.crypto import Keyring
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, Event, EventRow, Subscriptions
 from crm.core.history import FieldChange, changed_fields
+from crm.core.ids import new_id
 from crm.core.models import ClinicScoped
 from crm.core.principal import Principal
 
@@ -104,17 +105,17 @@ class UnitOfWork:
         return {row.id: row.seq for row in stored}
 
     def _delivery(self, event: Event, seq: int, consumer: str, queue: str) -> dict[str, Any]:
-        delivery = Delivery(
-            clinic_id=self.clinic_id,
-            consumer=consumer,
-            event_id=event.id,
-            order_key=event.order_key,
-            seq=seq,
-            due_at=self.now,
-            lease_until=self.reserved_until,
-            queue=queue,
-        )
-        return delivery.model_dump()
+        return {
+            "id": new_id(),
+            "consumer": consumer,
+            "event_id": event.id,
+            "order_key": event.order_key,
+            "seq": seq,
+            "due_at": self.now,
+            "lease_until": self.reserved_until,
+            "attempts": 0,
+            "queue": queue,
+        }
 
     def ring(self, kind: str, ids: Iterable[UUID], queue: str = "default") -> None:
         """Remember to ring for due rows once this transaction is committed."""
