@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from crm.accounts.deps import ClinicUow, require
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from crm.accounts.deps import ClinicUow, require
 from crm.core import backlog, work
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 def stuck(request: Request, uow: ClinicUow) -> Response:
     """Show what is late or dead in this clinic, with its cause."""
     runtime: Runtime = request.app.state.runtime
-    rows = backlog.stuck(uow.session, runtime.work.values(), uow.now)
+    rows = backlog.stuck(uow.session, runtime.work.values(), uow.clinic_id, uow.now)
     return render(request, "workers/stuck.html", rows=rows, now=uow.now)
 
 
@@ -32,8 +32,8 @@ def stuck(request: Request, uow: ClinicUow) -> Response:
 def retry(request: Request, uow: ClinicUow, kind: str, row_id: UUID) -> Response:
     """Bring a dead row back, due now."""
     runtime: Runtime = request.app.state.runtime
-    kind_of_work = runtime.work.get(kind)
-    if kind_of_work is None or not work.retry(uow.session, kind_of_work, row_id, uow.now):
+    known = runtime.work.get(kind)
+    if known is None or not work.retry(uow.session, known, uow.clinic_id, row_id, uow.now):
         raise NotFound("there is no such failed work any more")
     uow.ring(kind, [row_id])
     return see_other(request, "workers:stuck", message=_("It is tried again now."))

@@ -59,18 +59,20 @@ def depths(system: "System", works: Iterable[Work]) -> list[Depth]:
     return found
 
 
-def stuck(session: Session, works: Iterable[Work], now: datetime, limit: int = 50) -> list[Stuck]:
-    """Return what is dead or late, the dead first; in a clinic's session its own only."""
+def stuck(
+    session: Session, works: Iterable[Work], clinic_id: UUID, now: datetime, limit: int = 50
+) -> list[Stuck]:
+    """Return what is dead or late in a clinic, the dead first."""
     found = []
     for work in works:
         rows = session.execute(
             text(
                 "SELECT id, due_at, dead_at, attempts, last_error"
-                f" FROM {work.table} t WHERE dead_at IS NOT NULL"
-                f" OR (({work.waiting}) AND due_at <= :late AND lease_until IS NULL)"
+                f" FROM {work.table} t WHERE clinic_id = :clinic AND (dead_at IS NOT NULL"
+                f" OR (({work.waiting}) AND due_at <= :late AND lease_until IS NULL))"
                 " ORDER BY dead_at NULLS LAST, due_at LIMIT :limit"
             ),
-            {"late": now - LATE, "limit": limit},
+            {"clinic": clinic_id, "late": now - LATE, "limit": limit},
         )
         found += [Stuck(work.kind, *row) for row in rows]
     return found

@@ -176,13 +176,13 @@ def release(session: Session, work: Work, claim: Claim) -> None:
     )
 
 
-def retry(session: Session, work: Work, row_id: UUID, now: datetime) -> bool:
-    """Bring a dead row back, due now; return whether there was one."""
+def retry(session: Session, work: Work, clinic_id: UUID, row_id: UUID, now: datetime) -> bool:
+    """Bring a dead row of a clinic back, due now; return whether there was one."""
     brought = session.execute(
         text(
             f"UPDATE {work.table} SET dead_at = NULL, due_at = :now, attempts = 0"
-            " WHERE id = :id AND dead_at IS NOT NULL RETURNING id"
+            " WHERE clinic_id = :clinic AND id = :id AND dead_at IS NOT NULL RETURNING id"
         ),
-        {"id": row_id, "now": now},
+        {"clinic": clinic_id, "id": row_id, "now": now},
     ).all()
     return bool(brought)

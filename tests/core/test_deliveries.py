@@ -140,7 +140,7 @@ def test_a_dead_event_is_retried_by_hand(
     assert log.seen == []
     with runtime.database.system() as system:
         row_id = system.session.execute(text("SELECT id FROM deliveries")).scalar_one()
-        assert work.retry(system.session, DELIVERIES, row_id, system.now)
+        assert work.retry(system.session, DELIVERIES, clinic, row_id, system.now)
     drain()
     assert log.seen == [1]
 

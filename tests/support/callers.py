@@ -1,0 +1,97 @@
+"""Calls any route of the application as it wants to be called, with the ids that a test chooses."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from httpx2 import Response
+
+from crm.accounts.models import Role
+from tests.support.browsing import Browser, hidden_fields
+from tests.support.houses import House
+from tests.support.neighbours import WORDS, own_id
+from tests.support.routes import Route, body_models, sample_body
+
+
+@dataclass
+class Caller:
+    """Somebody of a role in a clinic, and whoever has its keys."""
+
+    house: House
+    role: Role
+    browser: Browser = field(init=False)
+    guards: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Sign in anew."""
+        self.browser = self.house.signed_in(self.role)
+        self.guards = self.browser.guards("/pipeline")
+
+    def own_ids(self, route: Route) -> dict[str, str]:
+        """Return an own id for every parameter of a route that names a row, else nobody's."""
+        return {
+            param.name: own_id(self.house, param.name) or str(uuid4())
+            for place in ("path", "body")
+            for param in route.ids(place)
+        }
+
+    def call(
+        self, route: Route, ids: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> Response:
+        """Call a route with these ids in its path and its body."""
+        path = self.path(route, ids)
+        params = dict(query or {})
+        if not route.is_unsafe:
+            return self.browser.request(route.method, path, params=params)
+        body = self.body(route, ids)
+        if route.is_by_key:
+            return self._by_key(route, path, body)
+        browser = self.house.visitor(f"198.51.100.{uuid4().int % 250}")
+        own = browser if path.startswith("/f/") else self.browser
+        sent = {**self.guards, **body}
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        return own.request(route.method, path, data=sent, params=params, headers=headers)
+
+    def path(self, route: Route, ids: Mapping[str, str]) -> str:
+        """Return an address of a route."""
+        words = {"form_key": self.house.form_key, "token": "unknown", **WORDS}
+        named = {param.name: words.get(param.name, "x") for param in route.of("path")}
+        return route.path.format(**{**named, **{k: v for k, v in ids.items() if k in named}})
+
+    def body(self, route: Route, ids: Mapping[str, str]) -> dict[str, Any]:
+        """Return a body that a route takes, with these ids in it."""
+        own = {**self.own_ids(route), **ids}
+        short = {name.rpartition(".")[2]: value for name, value in own.items()}
+        made: dict[str, Any] = {}
+        for model in body_models(route):
+            made |= sample_body(model, short)
+        if route.name == "intake:send_form":
+            page = self.house.visitor().get(f"/f/{self.house.form_key}")
+            hidden = hidden_fields(page.text)
+            typed = {"name": "Robin", "email": "robin@vale.example", "website": "", "sms_care": "1"}
+            made = {**hidden, **typed, "wording_id": short["wording_id"]}
+        if route.name == "api:send_appointment_request":
+            made |= {"email": "robin@vale.example"}
+        return made
+
+    def _by_key(self, route: Route, path: str, body: Mapping[str, Any]) -> Response:
+        headers = {
+            "Authorization": f"Bearer {self.house.api_key}",
+            "Idempotency-Key": str(uuid4()),
+        }
+        return self.house.visitor().request(route.method, path, json=body, headers=headers)
+
+
+def told(response: Response, ids: Sequence[str]) -> tuple[object, ...]:
+    """Return all that an answer tells, with what is the asker's own left out."""
+    words = f"{response.headers.get('location', '')}\n{response.text}"
+    for known in (*ids, response.headers.get("x-request-id", "-")):
+        words = words.replace(known, "…")
+    words = re.sub(r'name="(token|key)" value="[^"]*"', "", words)
+    kinds = sorted(name for name in response.headers if name != "content-length")
+    return response.status_code, kinds, words

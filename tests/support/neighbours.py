@@ -1,0 +1,125 @@
+"""Two clinics in which everything has happened once, and the real ids of each."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlmodel import select
+
+from crm.accounts.actions.api_keys import create_key
+from crm.accounts.actions.resets import make_reset_link
+from crm.accounts.models import Membership
+from crm.compliance.wordings import publish_wording
+from crm.core.events import Delivery, EventRow
+from crm.core.models import metadata
+from crm.core.uow import UnitOfWork
+from tests.conftest import Drain
+from tests.support.houses import PHONE, House
+
+# What a parameter names, where its own name does not say the table.
+TABLES: Mapping[str, tuple[str, str]] = {
+    "to_stage_id": ("stages", "kind = 'lost'"),
+    "stage_id": ("stages", "name = 'New'"),
+    "pipeline": ("pipelines", "true"),
+    "login_id": ("logins", "ended_at IS NULL"),
+    "key_id": ("api_keys", "revoked_at IS NULL"),
+    "row_id": ("deliveries", "dead_at IS NOT NULL"),
+    "enrollment_id": ("enrollments", "state = 'live'"),
+    "wording_id": ("consent_wordings", "purpose = 'care'"),
+    "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
+    "after": ("leads", "true"),
+    "before": ("events", "contact_id IS NOT NULL"),
+}
+
+# Text in an address that is no id: what stands there for a request to get as far as it can.
+WORDS: Mapping[str, str] = {"kind": "deliveries"}
+
+
+def live_through(house: House, drain: Drain) -> None:
+    """Let everything happen once in a clinic, so that each of its tables has a row."""
+    # The words of consent are published the moment they are first shown.
+    house.visitor().get(f"/f/{house.form_key}")
+    lead_id = house.ask(PHONE, email="robin@vale.example")
+    house.ask(PHONE)
+    drain()
+    house.receive("STOP")
+    drain()
+    house.move(lead_id, "Contacted")
+    house.ask("+12125550177", name="Casey Vale")
+    drain()
+    house.do(_furnish_more)
+
+
+def _furnish_more(uow: UnitOfWork) -> None:
+    publish_wording(uow, "en", "marketing", "written", "You may send me offers.")
+    create_key(uow, "Spare", ["requests:write"])
+    member = uow.session.scalars(select(Membership).limit(1)).one()
+    make_reset_link(uow, member.user_id, "https://testserver")
+    event = uow.session.scalars(select(EventRow).limit(1)).one()
+    uow.add(
+        Delivery(
+            consumer="automations.follow_leads",
+            event_id=event.id,
+            order_key=uuid4(),
+            seq=event.seq,
+            attempts=8,
+            last_error="ValueError at somewhere:1",
+            dead_at=uow.now,
+        )
+    )
+
+
+def own_id(house: House, param: str) -> str | None:
+    """Return a real id of a clinic for a parameter; None where nobody said what it names."""
+    name = param.rpartition(".")[2]
+    if name == "clinic_id":
+        return str(house.clinic)
+    table, condition = TABLES.get(name, (plural(name.removesuffix("_id")), "true"))
+    if table not in metadata.tables:
+        return None
+    found = rows(house, f"SELECT id FROM {table} WHERE clinic_id = :c AND {condition} ORDER BY id")
+    return str(found[-1][0]) if found else None
+
+
+def every_id(house: House) -> dict[str, str]:
+    """Return one real id of every kind of row that a clinic has, by table."""
+    found = {}
+    for name, table in sorted(metadata.tables.items()):
+        if {"clinic_id", "id"} <= set(table.columns.keys()):
+            some = rows(house, f"SELECT id FROM {name} WHERE clinic_id = :c ORDER BY id LIMIT 1")
+            if some:
+                found[name] = str(some[0][0])
+    return found
+
+
+def everything(house: House, *without: str) -> dict[str, list[str]]:
+    """Return all rows of a clinic by table, as text, to see whether anything has changed."""
+    return {
+        name: [str(row[0]) for row in rows(house, _everything(name))]
+        for name, table in sorted(metadata.tables.items())
+        if "clinic_id" in table.columns and name not in without
+    }
+
+
+def _everything(name: str) -> str:
+    return f"SELECT CAST(t AS text) FROM {name} t WHERE clinic_id = :c ORDER BY 1"
+
+
+def rows(house: House, statement: str) -> list[Any]:
+    """Ask as the system, with `:c` for the clinic."""
+    with house.runtime.database.system() as system:
+        return list(system.session.execute(text(statement), {"c": house.clinic}))
+
+
+def unknown_like(known: str) -> str:
+    """Return an id that is nobody's, of the same time as another: cursors compare times."""
+    time, stranger = UUID(known).int >> 64, uuid4().int & ((1 << 64) - 1)
+    return str(UUID(int=time << 64 | stranger))
+
+
+def plural(word: str) -> str:
+    """Return a table's name for a word."""
+    if word.endswith("s"):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
