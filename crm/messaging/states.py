@@ -43,6 +43,7 @@ REASONS: Mapping[str, str] = {
     "provider_opted_out": N_("The provider says that this number opted out."),
     "content_refused": N_("The provider or a carrier refused its words."),
     "sender_changed": N_("The number it leaves from was changed just now."),
+    "not_sent_says_person": N_("Somebody found out that it was not sent."),
     "replied": N_("The patient answered."),
     "booked": N_("The lead is booked."),
     "won": N_("The lead is won."),

@@ -17,7 +17,12 @@ from crm.messaging.channels.base import (
     ProviderUnreachable,
 )
 from crm.messaging.models import Communication
-from crm.messaging.settling import StatusIn, apply_status
+from crm.messaging.settling import (
+    AlreadySettled,
+    StatusIn,
+    apply_status,
+    settle_by_hand,
+)
 from tests.messaging.stage import Stage, accepted
 
 
@@ -255,3 +260,20 @@ def test_the_answer_of_a_worker_that_was_overtaken_by_a_callback_is_dropped(
     row = silent.row(text)
     assert (row.status, row.asked) == ("delivered", 0)
     assert isinstance(row.id, UUID)
+
+
+@pytest.mark.parametrize(("was_sent", "status"), [(True, "sent"), (False, "failed")])
+def test_a_person_settles_what_no_provider_told(silent: Stage, was_sent: bool, status: str) -> None:
+    text = silent.text(silent.somebody())
+    silent.channel.has = lambda *asked: None
+    silent.work()
+    _ask(silent, 720)
+    assert silent.row(text).reason == "unconfirmed_needs_person"
+    with silent.uow() as uow:
+        settle_by_hand(uow, text, was_sent=was_sent)
+    assert silent.row(text).status == status
+    assert [event["status"] for event in silent.events("communication.settled")] == [status]
+    with silent.uow() as uow, pytest.raises(AlreadySettled):
+        settle_by_hand(uow, text, was_sent=was_sent)
+    assert silent.work() == 0
+    assert len(silent.channel.wire) == 1

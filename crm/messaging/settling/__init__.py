@@ -5,10 +5,19 @@ from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.work import Claim, Work
 from crm.messaging.settling.asking import Answer, Question, ask, questions
+from crm.messaging.settling.by_hand import AlreadySettled, settle_by_hand
 from crm.messaging.settling.deciding import write_answers
 from crm.messaging.settling.statuses import StatusIn, apply_status, apply_statuses
 
-__all__ = ["SETTLEMENTS", "StatusIn", "apply_status", "apply_statuses", "settle"]
+__all__ = [
+    "SETTLEMENTS",
+    "AlreadySettled",
+    "StatusIn",
+    "apply_status",
+    "apply_statuses",
+    "settle",
+    "settle_by_hand",
+]
 
 
 def settle(runtime: Runtime, claim: Claim) -> None:
