@@ -11,6 +11,7 @@ from automations.exits import apply_exits
 from automations.matching import enroll_matching
 from automations.models import Enrollment
 from crm.compliance.events import AddressSuppressed
+from crm.core.bulk import among
 from crm.core.events import Event, consumes
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CommunicationSettled, TextReceived
@@ -79,7 +80,7 @@ def _awaiting(uow: UnitOfWork, communication_ids: Collection[UUID]) -> Any:
         .join(_communications, its)
         .where(
             c.clinic_id == uow.clinic_id,
-            _communications.c.id.in_(communication_ids),
+            among(_communications.c.id, sorted(communication_ids)),
             _communications.c.origin_kind == ORIGIN,
             c.state == "live",
             c.dead_at.is_(None),

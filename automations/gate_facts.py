@@ -8,6 +8,7 @@ from sqlalchemy import and_, select
 
 from automations.enrollments import ORIGIN
 from automations.models import Enrollment
+from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
 
@@ -26,7 +27,7 @@ def origin_facts(
         .join(_enrollments, its)
         .where(
             c.clinic_id == uow.clinic_id,
-            c.id.in_(communication_ids),
+            among(c.id, communication_ids),
             c.origin_kind == ORIGIN,
         )
     )

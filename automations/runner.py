@@ -13,6 +13,7 @@ from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
 from crm.accounts.models import Clinic
+from crm.core.bulk import among
 from crm.core.principal import Principal
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -44,7 +45,7 @@ def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
 def hold(uow: UnitOfWork, claim: Claim) -> list[Standing]:
     """Lock the subjects and then the enrollments that we still hold; return where they stand."""
     c = _enrollments.c
-    ours = (c.clinic_id == uow.clinic_id, c.id.in_(claim.ids), c.lease_token == claim.token)
+    ours = (c.clinic_id == uow.clinic_id, among(c.id, claim.ids), c.lease_token == claim.token)
     named = uow.session.execute(select(c.contact_id, c.lead_id).where(*ours)).all()
     facts = lock_facts(uow, [Subject(row.contact_id, row.lead_id) for row in named])
     rows = _lock(uow, ours)

@@ -9,6 +9,7 @@ from sqlalchemy import and_, select
 
 from automations.facts import Facts, LeadFacts
 from crm.contacts.models import Contact
+from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
 from pipelines.models import Lead
 
@@ -57,7 +58,7 @@ def _lock_contacts(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID, str]:
         return {}
     rows = uow.session.execute(
         select(_contacts.c.id, _contacts.c.language)
-        .where(_contacts.c.clinic_id == uow.clinic_id, _contacts.c.id.in_(contact_ids))
+        .where(_contacts.c.clinic_id == uow.clinic_id, among(_contacts.c.id, sorted(contact_ids)))
         .order_by(_contacts.c.id)
         .with_for_update(key_share=True)
     )
@@ -74,7 +75,7 @@ def _lock_leads(uow: UnitOfWork, lead_ids: set[UUID]) -> dict[UUID | None, Facts
             _contacts,
             and_(_contacts.c.clinic_id == c.clinic_id, _contacts.c.id == c.contact_id),
         )
-        .where(c.clinic_id == uow.clinic_id, c.id.in_(lead_ids))
+        .where(c.clinic_id == uow.clinic_id, among(c.id, sorted(lead_ids)))
         .order_by(c.id)
         .with_for_update(key_share=True, of=_leads)
     )

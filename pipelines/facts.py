@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlmodel import col
 
+from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
 from pipelines.models import Lead
@@ -29,7 +30,7 @@ def lead_facts(uow: UnitOfWork, communication_ids: Sequence[UUID]) -> Mapping[UU
         )
         .where(
             col(Communication.clinic_id) == uow.clinic_id,
-            col(Communication.id).in_(communication_ids),
+            among(col(Communication.id), communication_ids),
         )
     )
     return {row.id: {"is_lead_open": row.stage_kind != "lost"} for row in rows}

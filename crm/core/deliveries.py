@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.engine import Row
 
+from crm.core.bulk import among
 from crm.core.events import Delivery, Event, EventRow, decode
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -36,7 +37,7 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
         uow.session.flush()
         uow.session.execute(
             delete(_deliveries).where(
-                _deliveries.c.clinic_id == uow.clinic_id, _deliveries.c.id.in_(claim.ids)
+                _deliveries.c.clinic_id == uow.clinic_id, among(_deliveries.c.id, claim.ids)
             )
         )
         _wake_successors(uow, rows)
@@ -52,7 +53,7 @@ def _claimed(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
                 _events.c.id == _deliveries.c.event_id,
             ),
         )
-        .where(_deliveries.c.clinic_id == uow.clinic_id, _deliveries.c.id.in_(claim.ids))
+        .where(_deliveries.c.clinic_id == uow.clinic_id, among(_deliveries.c.id, claim.ids))
         .order_by(_deliveries.c.seq)
     )
     return list(uow.session.execute(statement))
@@ -60,12 +61,13 @@ def _claimed(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
 
 def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
     """Ring for the deliveries that waited behind the ones just done."""
-    keys = {(row.consumer, row.order_key) for row in rows}
     waiting = uow.session.execute(
         update(_deliveries)
         .where(
             _deliveries.c.clinic_id == uow.clinic_id,
-            tuple_(_deliveries.c.consumer, _deliveries.c.order_key).in_(keys),
+            # Any of these consumers with any of these keys: what is rung is due anyway.
+            among(_deliveries.c.consumer, sorted({row.consumer for row in rows})),
+            among(_deliveries.c.order_key, sorted({row.order_key for row in rows})),
             _deliveries.c.lease_token.is_(None),
             _deliveries.c.due_at <= uow.now,
         )

@@ -7,16 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, literal, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
+from crm.core.bulk import among, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication, Template
 
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
+
+_FRESH: Mapping[str, Any] = {"attempts": 0, "resends": 0, "asked": 0, "gate": {}}
 
 RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
 """Who alone may send what needs no consent: keyword answers, and people (LAW-26)."""
@@ -108,18 +111,20 @@ def _row(
         "due_at": due_at,
         "lease_until": uow.reserved_until if is_due else None,
         "queue": text.queue,
+        **_FRESH,
     }
 
 
 def _insert_new(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> dict[str, UUID]:
     """Insert what is new, ring for it, and look up the ids of what was known already."""
     columns = _communications.c
-    written = uow.session.execute(
-        insert(_communications)
-        .on_conflict_do_nothing(index_elements=["clinic_id", "dedupe_key"])
-        .returning(columns.dedupe_key, columns.id, columns.queue, columns.due_at),
+    written = insert_rows(
+        uow.session,
+        _communications,
         rows,
-    ).all()
+        skip_known=True,
+        returning=("dedupe_key", "id", "queue", "due_at"),
+    )
     for row in written:
         if row.due_at <= uow.now:
             uow.ring("communications", [row.id], row.queue)
@@ -127,7 +132,7 @@ def _insert_new(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> dict[str, UU
     known = [row["dedupe_key"] for row in rows if row["dedupe_key"] not in ids]
     if known:
         statement = select(columns.dedupe_key, columns.id).where(
-            columns.clinic_id == uow.clinic_id, columns.dedupe_key == any_(literal(known))
+            columns.clinic_id == uow.clinic_id, among(columns.dedupe_key, known)
         )
         ids.update((row.dedupe_key, row.id) for row in uow.session.execute(statement))
     return ids
@@ -138,7 +143,7 @@ def _templates(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, tuple[UUID | None,
         return {}
     statement = select(
         col(Template.id), col(Template.version_id), col(Template.message_class)
-    ).where(col(Template.clinic_id) == uow.clinic_id, col(Template.id).in_(ids))
+    ).where(col(Template.clinic_id) == uow.clinic_id, among(col(Template.id), sorted(ids)))
     return {row[0]: (row[1], row[2]) for row in uow.session.execute(statement)}
 
 
@@ -160,7 +165,7 @@ def latest_phones(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID | None, 
         .ext(distinct_on(col(Contact.id)))
         .join(ContactAddress, links)
         .join(Address, phone)
-        .where(col(Contact.clinic_id) == uow.clinic_id, col(Contact.id).in_(contact_ids))
+        .where(col(Contact.clinic_id) == uow.clinic_id, among(col(Contact.id), sorted(contact_ids)))
         .order_by(
             col(Contact.id), col(ContactAddress.created_at).desc(), col(ContactAddress.id).desc()
         )
@@ -179,7 +184,7 @@ def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], re
         .where(
             columns.clinic_id == uow.clinic_id,
             columns.origin_kind == origin_kind,
-            columns.origin_id.in_(set(origin_ids)),
+            among(columns.origin_id, sorted(set(origin_ids))),
             columns.status == "queued",
         )
         .order_by(columns.id)
