@@ -209,5 +209,4 @@ def _rename(uow: UnitOfWork, names: dict[UUID, str]) -> None:
     for contact in rows:
         contact.name = names[contact.id]
         contact.version += 1
-    uow.record_changes()
     uow.session.flush()

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, inspect
-from sqlalchemy.orm import Session
+from sqlalchemy import Index, event, inspect
+from sqlalchemy.orm import Session, UOWTransaction
 
 from crm.core.models import ClinicScoped, DataClass, table_args
 
@@ -30,8 +30,20 @@ class FieldChange(ClinicScoped, table=True):
     principal_id: UUID | None = None
 
 
-def changed_fields(session: Session) -> Iterator[tuple[ClinicScoped, str, Any, Any]]:
-    """Yield (row, field, old, new) for each declared field that this session is about to change."""
+Change = tuple[ClinicScoped, str, Any, Any]
+"""A row, one of its declared fields, the value before and the value after."""
+
+
+def watch_changes(session: Session, changes: list[Change]) -> None:
+    """Note each change of a declared field just before the flush that writes it."""
+
+    def note(session: Session, context: UOWTransaction, instances: object) -> None:
+        changes.extend(_changed_fields(session))
+
+    event.listen(session, "before_flush", note)
+
+
+def _changed_fields(session: Session) -> Iterator[Change]:
     for row in session.dirty:
         if not isinstance(row, ClinicScoped) or not row.tracked:
             continue

@@ -13,7 +13,7 @@ from crm.core.bulk import insert_rows
 from crm.core.crypto import Keyring
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, Event, EventRow, Subscriptions
-from crm.core.history import FieldChange, changed_fields
+from crm.core.history import Change, FieldChange, watch_changes
 from crm.core.ids import new_id
 from crm.core.models import ClinicScoped
 from crm.core.principal import Principal
@@ -58,6 +58,10 @@ class UnitOfWork:
     keyring: Keyring
     rings: dict[tuple[str, str], list[UUID]] = field(default_factory=dict)
     last: dict[str, "LastStatement"] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        watch_changes(self.session, self.changes)
 
     @property
     def reserved_until(self) -> datetime:
@@ -148,26 +152,29 @@ class UnitOfWork:
         return self.keyring.decrypt(self.session, self.clinic_id, row_id, token)
 
     def finish(self) -> None:
-        """Write the history of fields, then what was left for the last statements."""
-        self.record_changes()
+        """Write what is still to be flushed, the history of fields, then the last statements."""
         self.session.flush()
+        self._write_changes()
         for key in sorted(self.last):
             self.last[key].write(self)
 
-    def record_changes(self) -> None:
+    def _write_changes(self) -> None:
         """Write what changed in declared fields to the history, encrypted."""
         rows = []
-        for row, name, old, new in changed_fields(self.session):
-            change = FieldChange(
-                entity=str(row.__tablename__),
-                entity_id=row.id,
-                field=name,
-                at=self.now,
-                principal_kind=self.principal.kind,
-                principal_id=self.principal.id,
+        for row, name, old, new in self.changes:
+            change_id = new_id()
+            rows.append(
+                {
+                    "id": change_id,
+                    "entity": str(row.__tablename__),
+                    "entity_id": row.id,
+                    "field": name,
+                    "old": None if old is None else self.encrypt(change_id, str(old)),
+                    "new": None if new is None else self.encrypt(change_id, str(new)),
+                    "at": self.now,
+                    "principal_kind": self.principal.kind,
+                    "principal_id": self.principal.id,
+                }
             )
-            values = change.model_dump(exclude={"clinic_id"})
-            values["old"] = None if old is None else self.encrypt(change.id, str(old))
-            values["new"] = None if new is None else self.encrypt(change.id, str(new))
-            rows.append(values)
         self.insert(FieldChange, rows)
+        self.changes.clear()

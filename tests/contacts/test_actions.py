@@ -97,6 +97,7 @@ def test_a_contact_without_a_name_is_named_with_its_history(uow: UnitOfWork) -> 
     assert again.contact_id == first.contact_id
     assert uow.get(Contact, first.contact_id).name == "Ana Díaz"
     assert uow.get(Contact, first.contact_id).version == 2
+    uow.finish()
     [change] = uow.session.scalars(select(FieldChange)).all()
     assert change.new is not None
     assert uow.decrypt(change.id, change.new) == "Ana Díaz"
