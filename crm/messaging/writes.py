@@ -1,7 +1,6 @@
 """The statements of sending and settling, each for many rows and built once, to stay prepared."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -175,6 +174,12 @@ def _talk() -> Any:
     ).returning(_talks.c.id, _talks.c.address_id, _talks.c.sender_id)
 
 
+def _is_open(given: Any) -> Any:
+    """Whether nobody knows yet what became of it; one to be sent once more was sent after all."""
+    is_resend = and_(_text.status == "queued", _text.resends > 0, given.c.status == "sent")
+    return or_(_text.status.in_(("sending", "unconfirmed")), is_resend)
+
+
 def _record() -> Update:
     """Write what came back; only for the attempt that it came for, and only while it is open.
 
@@ -185,14 +190,13 @@ def _record() -> Update:
         **{"provider_status": Text, "reason": Text, "held": Text, "due": _TIME},
     )
     is_queued, is_settled = given.c.status == "queued", given.c.status.in_(("sent", "failed"))
-    is_resend = and_(_text.status == "queued", _text.resends > 0, given.c.status == "sent")
     return (
         update(_table)
         .where(
             _text.clinic_id == bindparam("clinic", type_=Uuid),
             _text.id == given.c.id,
             _text.attempt_id == given.c.attempt,
-            or_(_text.status.in_(("sending", "unconfirmed")), is_resend),
+            _is_open(given),
         )
         .values(
             status=given.c.status,
@@ -211,26 +215,6 @@ def _record() -> Update:
         )
         .returning(*_TOLD)
     )
-
-
-def settlement(
-    row: Any,
-    *,
-    status: str,
-    reason: str | None = None,
-    due: datetime | None = None,
-    lease: datetime | None = None,
-    **counts: int,
-) -> dict[str, Any]:
-    """Return what SETTLE writes of a text that was asked about."""
-    return {
-        **{"id": row.id, "attempt": row.attempt_id, "status": status, "reason": reason},
-        **{"due": due, "lease": lease},
-        **{name: counts.get(name, getattr(row, name)) for name in _COUNTS},
-    }
-
-
-_COUNTS = ("asked", "resends", "attempts")
 
 
 def _settle() -> Update:

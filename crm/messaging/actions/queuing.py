@@ -21,6 +21,11 @@ _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 
 _FRESH: Mapping[str, Any] = {"attempts": 0, "resends": 0, "asked": 0, "gate": {}}
 
+_AS_GIVEN = (
+    *("conversation_id", "contact_id", "lead_id", "origin_kind", "origin_id"),
+    *("dedupe_key", "useful_until", "sender_id", "queue"),
+)
+
 RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
 """Who alone may send what needs no consent: keyword answers, and people (LAW-26)."""
 
@@ -89,28 +94,20 @@ def _row(
     is_due = due_at <= uow.now
     values = json.dumps(dict(text.values)) if text.values else None
     return {
+        **{name: getattr(text, name) for name in _AS_GIVEN},
         "id": row_id,
         "clinic_id": uow.clinic_id,
         "direction": "out",
         "status": "queued",
         "message_class": message_class,
         "address_id": address_id,
-        "conversation_id": text.conversation_id,
-        "contact_id": text.contact_id,
-        "lead_id": text.lead_id,
-        "origin_kind": text.origin_kind,
-        "origin_id": text.origin_id,
-        "dedupe_key": text.dedupe_key,
         "template_version_id": version_id,
         "body": None if text.body is None else uow.encrypt(row_id, text.body),
         "merge_values": None if values is None else uow.encrypt(row_id, values),
-        "useful_until": text.useful_until,
-        "sender_id": text.sender_id,
         "cause": [str(cause) for cause in text.cause],
         "created_at": uow.now,
         "due_at": due_at,
         "lease_until": uow.reserved_until if is_due else None,
-        "queue": text.queue,
         **_FRESH,
     }
 

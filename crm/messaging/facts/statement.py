@@ -80,12 +80,8 @@ def _sender() -> Any:
     talk = _table(Conversation, "talk")
     return (
         select(
-            sender.c.id,
-            sender.c.value,
-            account.c.id.label("account_id"),
-            account.c.provider,
-            account.c.version,
-            account.c.is_paused,
+            *(sender.c.id, sender.c.value, account.c.id.label("account_id")),
+            *(account.c.provider, account.c.version, account.c.is_paused),
         )
         .join(
             account,
@@ -116,38 +112,25 @@ def _of(table: Any, key: Any) -> Any:
     return and_(table.c.clinic_id == _text.clinic_id, table.c.id == key)
 
 
-def _statement() -> Select[Any]:
-    history, consent, sender = _history(), _consent(), _sender()
-    address, version = _table(Address, "address"), _table(TemplateVersion, "version")
-    contact, canonical = _table(Contact, "contact"), _table(Contact, "canonical")
-    clinic, suppression = _table(Clinic, "clinic"), _table(Suppression, "suppression")
-    is_suppressed = exists().where(
+def _is_suppressed() -> Any:
+    suppression = _table(Suppression, "suppression")
+    return exists().where(
         suppression.c.clinic_id == _text.clinic_id,
         suppression.c.address_id == _text.address_id,
         suppression.c.channel == _text.channel,
         suppression.c.lifted_at.is_(None),
     )
+
+
+def _statement() -> Select[Any]:
+    history, consent, sender = _history(), _consent(), _sender()
+    address, version = _table(Address, "address"), _table(TemplateVersion, "version")
+    contact, canonical = _table(Contact, "contact"), _table(Contact, "canonical")
+    clinic = _table(Clinic, "clinic")
     return (
         select(
-            *_own_columns(),
-            address.c.kind,
-            address.c.value,
-            canonical.c.name.label("contact_name"),
-            canonical.c.language,
-            canonical.c.timezone.label("contact_zone"),
-            *_clinic_columns(clinic),
-            version.c.bodies,
-            is_suppressed.label("is_suppressed"),
-            consent.c.id.label("latest_consent_id"),
-            consent.c.tier,
-            consent.c.action.label("consent_action"),
-            *history.c,
-            sender.c.id.label("use_sender_id"),
-            sender.c.value.label("sender_value"),
-            sender.c.account_id,
-            sender.c.provider,
-            sender.c.version.label("account_version"),
-            sender.c.is_paused,
+            *(*_own_columns(), *_clinic_columns(clinic), *_person_columns(address, canonical)),
+            *(version.c.bodies, *_consent_columns(consent), *history.c, *_sender_columns(sender)),
         )
         .select_from(_texts)
         .join(clinic, clinic.c.id == _text.clinic_id)
@@ -166,6 +149,36 @@ def _statement() -> Select[Any]:
         )
         .order_by(_text.id)
     )
+
+
+def _person_columns(address: Any, canonical: Any) -> Sequence[Any]:
+    return [
+        address.c.kind,
+        address.c.value,
+        canonical.c.name.label("contact_name"),
+        canonical.c.language,
+        canonical.c.timezone.label("contact_zone"),
+    ]
+
+
+def _consent_columns(consent: Any) -> Sequence[Any]:
+    return [
+        _is_suppressed().label("is_suppressed"),
+        consent.c.id.label("latest_consent_id"),
+        consent.c.tier,
+        consent.c.action.label("consent_action"),
+    ]
+
+
+def _sender_columns(sender: Any) -> Sequence[Any]:
+    return [
+        sender.c.id.label("use_sender_id"),
+        sender.c.value.label("sender_value"),
+        sender.c.account_id,
+        sender.c.provider,
+        sender.c.version.label("account_version"),
+        sender.c.is_paused,
+    ]
 
 
 def _own_columns() -> Sequence[Any]:

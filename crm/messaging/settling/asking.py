@@ -20,6 +20,7 @@ from crm.messaging import writes
 from crm.messaging.channels.base import Channel, Found, ProviderUnreachable
 from crm.messaging.channels.opening import channel_of
 from crm.messaging.models import ChannelAccount, Communication, Sender
+from crm.messaging.settling.outcomes import settlement
 
 EARLIER = timedelta(minutes=1)
 """How much before the call a provider is asked from: its clock is not ours."""
@@ -60,7 +61,7 @@ def questions(uow: UnitOfWork, runtime: Runtime, claim: Claim) -> list[Question]
     writes.run(
         uow,
         writes.SETTLE,
-        [writes.settlement(row, status="unconfirmed", due=due[row.id]) for row in later],
+        [settlement(row, status="unconfirmed", due=due[row.id]) for row in later],
         token=claim.token,
     )
     return [_question(uow, runtime, row) for row in rows if row not in later]

@@ -16,6 +16,7 @@ from crm.messaging import writes
 from crm.messaging.channels.base import Found
 from crm.messaging.models import Communication
 from crm.messaging.settling.asking import Answer, CannotAsk, Question, Unreachable
+from crm.messaging.settling.outcomes import settlement
 from crm.messaging.settling.statuses import StatusIn, apply_statuses
 
 NEEDS_PERSON = "unconfirmed_needs_person"
@@ -94,19 +95,19 @@ def _outcome(uow: UnitOfWork, settings: Settings, row: Row[Any], answer: Answer)
     if isinstance(answer, CannotAsk):
         due = None if age >= FLAG_AFTER else row.taken_at + FLAG_AFTER
         reason = NEEDS_PERSON if due is None else None
-        return writes.settlement(row, status="unconfirmed", due=due, reason=reason)
+        return settlement(row, status="unconfirmed", due=due, reason=reason)
     if isinstance(answer, Unreachable):
         if age >= GIVE_UP_AFTER:
-            return writes.settlement(row, status="failed", reason=NEEDS_PERSON)
+            return settlement(row, status="failed", reason=NEEDS_PERSON)
         due = uow.now + backoff(min(row.attempts, _LONGEST_BACKOFF))
-        return writes.settlement(row, status="unconfirmed", due=due, attempts=row.attempts + 1)
+        return settlement(row, status="unconfirmed", due=due, attempts=row.attempts + 1)
     if row.asked == 0:
         pause = max(SHORTEST_PAUSE, settings.unconfirmed_ask_after / 2)
         due = uow.now + timedelta(seconds=pause)
-        return writes.settlement(row, status="unconfirmed", due=due, asked=1)
+        return settlement(row, status="unconfirmed", due=due, asked=1)
     if row.resends:
-        return writes.settlement(row, status="failed", reason=NEEDS_PERSON, asked=row.asked + 1)
+        return settlement(row, status="failed", reason=NEEDS_PERSON, asked=row.asked + 1)
     # Absent twice: it goes once more, past the gate, and its old attempt may still prove itself.
-    return writes.settlement(
+    return settlement(
         row, status="queued", due=uow.now, lease=uow.reserved_until, resends=1, asked=0, attempts=0
     )
