@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from threading import Event
 from urllib.parse import urldefrag, urlencode
 
@@ -44,7 +45,7 @@ def signed_post(url: str, params: dict[str, str], auth_token: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
-    except OSError:
+    except (OSError, HTTPException):
         return 0
 
 

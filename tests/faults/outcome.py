@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Sequence
+from typing import Any
 
 import psycopg
 
@@ -92,8 +93,21 @@ def describe(practice: Practice, answers: Sequence[Answer], states: Container[st
         f"{len(phones)} requests, {len(texts)} texts, {len(open_texts)} of them not settled",
         f"undone: {practice.records.undone()}",
         f"dead: {practice.records.dead()[:5]}",
-        *(str(text) for text in open_texts[:5]),
+        *(f"{text} {practice.records.statuses(text['id'])}" for text in open_texts[:5]),
+        f"callbacks: {callbacks_of(practice, open_texts)}",
+        f"webhooks: {practice.records.webhooks()}",
         f"processes that ended by themselves: {practice.supervisor.broken}",
         practice.supervisor.last_words(),
     ]
     return "\n".join(lines)
+
+
+def callbacks_of(practice: Practice, texts: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what was answered to the provider's callbacks about texts, by phone."""
+    phones = {text["phone"] for text in texts}
+    by_sid = {asked.sid: asked.to for asked in practice.provider.ledger() if asked.to in phones}
+    told: dict[str, list[str]] = {phone: [] for phone in sorted(phones)}
+    for called in practice.provider.callbacks():
+        if called.sid in by_sid:
+            told[by_sid[called.sid]].append(f"{called.status}: {called.answer}")
+    return told

@@ -65,6 +65,23 @@ class Records:
             list(phones),
         )
 
+    def statuses(self, communication_id: str) -> list[tuple[str, str, bool]]:
+        """Return (status, outcome of its webhook, whether it was matched) of a text, in order."""
+        rows = self.rows(
+            "SELECT s.status, w.outcome, s.communication_id IS NOT NULL AS is_matched"
+            " FROM communications c"
+            " JOIN provider_statuses s ON s.provider_id = c.provider_id"
+            " LEFT JOIN webhook_events w ON w.external_id LIKE s.provider_id || ':' || s.status ||"
+            " '%%' WHERE c.id::text = %s ORDER BY s.at",
+            communication_id,
+        )
+        return [(row["status"], row["outcome"], row["is_matched"]) for row in rows]
+
+    def webhooks(self) -> dict[str, int]:
+        """Return how many webhooks had which outcome."""
+        rows = self.rows("SELECT kind, outcome, count(*) FROM webhook_events GROUP BY 1, 2")
+        return {f"{row['kind']} {row['outcome']}": row["count"] for row in rows}
+
     def undone(self) -> dict[str, int]:
         """Return how much is still to be done now, by table; nothing when all is quiet."""
         row = self.rows(

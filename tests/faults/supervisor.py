@@ -154,5 +154,6 @@ class Supervisor:
                 child.started += 1
 
 
-def _tail(log: Path, lines: int = 30) -> list[str]:
-    return log.read_text(errors="replace").splitlines()[-lines:]
+def _tail(log: Path, lines: int = 20) -> list[str]:
+    words = log.read_text(errors="replace").splitlines()
+    return [line for line in words if not line.startswith("INFO:")][-lines:]

@@ -12,8 +12,8 @@ from crm.core.killpoints import POINTS
 from tests.fakes.waiting import until
 from tests.faults.clients import Answer, Person, answers_of
 from tests.faults.conftest import Tell
-from tests.faults.outcome import assert_each_once, await_quiet
-from tests.faults.practice import NUMBER, Practice
+from tests.faults.outcome import assert_each_once, await_quiet, figures_of
+from tests.faults.practice import NUMBER, WORKERS, Practice
 from tests.faults.profile import PROFILE
 
 pytestmark = pytest.mark.faults
@@ -21,64 +21,97 @@ pytestmark = pytest.mark.faults
 AT_ONCE = 6
 PER_SECOND = 40
 SECONDS_A_KILL = 20
-DONE_WITHIN_SECONDS = 90
-WEB_STEPS = ("intake", "status", "message")
+DONE_WITHIN_SECONDS = 120
+GROUPS = {
+    "edge": ("intake", "status", "message"),
+    "worker": ("claim", "deliver", "advance"),
+    "sending": ("gate", "take", "call", "record"),
+    "settling": ("settle",),
+    "scheduler": ("scheduler",),
+}
+NOWHERE = "unix:///nowhere.sock"
 
 
 @pytest.fixture(scope="module")
 def running(practice: Practice) -> Practice:
-    """The clinic with its processes, of which one at a time will die."""
+    """The clinic with its processes, some of which will die."""
     practice.start()
     return practice
 
 
 @pytest.fixture
-def provider_of(running: Practice) -> Iterator[Callable[[str], bool]]:
-    """Let the provider behave so that a point is come to; say whether it has to be asked."""
-
-    def behave(point: str) -> bool:
-        is_asked = point.startswith("settle.")
-        if is_asked:
-            running.provider.configure(callbacks=False, percent_reset_accepted=100)
-        return is_asked
-
-    yield behave
+def prepared(running: Practice, group: str) -> Iterator[Practice]:
+    """The clinic in such a state that the points of a group are come to."""
+    if group == "settling":
+        # Every call is accepted and its answer lost, and nobody calls back.
+        running.provider.configure(callbacks=False, percent_reset_accepted=100)
+    if group == "scheduler":
+        # Every ring of the web is lost: only the sweep finds the work.
+        running.supervisor.restart("web", REDIS_URL=NOWHERE)
+    yield running
     running.provider.configure(**running.provider.behaviour_at_start())
+    if group == "scheduler":
+        running.supervisor.restart("web")
 
 
-def process_of(point: str) -> str:
-    """Return the process that comes to a point."""
-    step = point.partition(".")[0]
-    if step in WEB_STEPS:
-        return "web"
-    return "scheduler" if step == "scheduler" else "worker_a"
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_dies_there_loses_and_doubles_nothing(
-    running: Practice,
-    provider_of: Callable[[str], bool],
-    point: str,
-    tell: Tell,
+@pytest.mark.parametrize("group", GROUPS)
+def test_who_dies_at_a_named_point_loses_and_doubles_nothing(
+    prepared: Practice, group: str, tell: Tell
 ) -> None:
-    states = ("sent", "delivered") if provider_of(point) else ("delivered",)
-    name = process_of(point)
-    before = running.supervisor.deaths(name)
+    answers: list[Answer] = []
+    replied: list[Answer] = []
+    for point in points_of(group):
+        begun = monotonic()
+        died, fresh = die_at(prepared, point)
+        answers += fresh
+        replied += fresh if is_reply(point) else []
+        people = f"{fresh[0].person.number}-{fresh[-1].person.number}"
+        tell(point=point, deaths=died, people=people, seconds=round(monotonic() - begun, 1))
+    begun = monotonic()
+    states = ("sent", "delivered") if group == "settling" else ("delivered",)
+    assert_each_once(prepared, answers, seconds=DONE_WITHIN_SECONDS, states=states)
+    assert_one_reply_each(prepared, replied)
+    tell(quiet_after_s=round(monotonic() - begun, 1), **figures_of(prepared, answers))
+
+
+def test_every_point_is_in_a_group() -> None:
+    assert sorted(POINTS) == sorted(point for group in GROUPS for point in points_of(group))
+
+
+def points_of(group: str) -> list[str]:
+    """Return the points of a group's steps."""
+    return [point for point in POINTS if point.partition(".")[0] in GROUPS[group]]
+
+
+def processes_of(point: str) -> Sequence[str]:
+    """Return the processes that come to a point."""
+    step = point.partition(".")[0]
+    if step in GROUPS["edge"]:
+        return ["web"]
+    return ["scheduler"] if step == "scheduler" else WORKERS
+
+
+def die_at(practice: Practice, point: str) -> tuple[int, list[Answer]]:
+    """Send requests until processes have died often enough at a point; return how often, and
+    the answers."""
+    names = processes_of(point)
+    before = sum(practice.supervisor.deaths(name) for name in names)
 
     def deaths() -> int:
-        return running.supervisor.deaths(name) - before
+        return sum(practice.supervisor.deaths(name) for name in names) - before
 
-    running.supervisor.restart(name, FRONTDESK_KILL_AT=point)
-    answers = load_until(running, point, deaths)
-    running.supervisor.restart(name)
-    assert_each_once(running, answers, seconds=DONE_WITHIN_SECONDS, states=states)
-    if is_reply(point):
-        assert_one_reply_each(running, answers)
-    tell(deaths=deaths(), requests=len(answers))
+    environment = practice.supervisor.children[names[0]].environment
+    for name in names:
+        practice.supervisor.restart(name, **environment, FRONTDESK_KILL_AT=point)
+    answers = load_until(practice, point, deaths)
+    died = deaths()
+    for name in names:
+        practice.supervisor.restart(name, **environment)
+    return died, answers
 
 
 def load_until(practice: Practice, point: str, deaths: Callable[[], int]) -> list[Answer]:
-    """Send requests, several at once, until a process has died often enough at a point."""
+    """Send requests, several at once, until processes have died often enough at a point."""
     answers: list[Answer] = []
     deadline = monotonic() + PROFILE.kills_a_point * SECONDS_A_KILL
     with practice.clients() as clients:
@@ -90,9 +123,9 @@ def load_until(practice: Practice, point: str, deaths: Callable[[], int]) -> lis
             if is_reply(point):
                 await_quiet(practice, burst, seconds=DONE_WITHIN_SECONDS, states=("delivered",))
                 reply_from_each(practice, burst)
-            # Whoever else took the work left nothing to die of: more is sent.
+            # Whoever has just started may not listen yet: then more is sent.
             with suppress(AssertionError):
-                until(lambda died=died: deaths() > died, seconds=1)  # type: ignore[misc]
+                until(lambda died=died: deaths() > died, seconds=2)  # type: ignore[misc]
     return answers
 
 
