@@ -20,10 +20,11 @@ def add_template(
     """Publish a template's words by language: version 1, or the next of the one with this name.
 
     Raises TemplateRefused for words that cannot be read, Invalid for a class that people or
-    keyword answers have to themselves or no words at all.
+    keyword answers have to themselves, or where a language has no words.
     """
-    if message_class in RESERVED_CLASSES or not bodies:
-        raise Invalid(field="message_class" if bodies else "bodies")
+    has_words = bool(bodies) and all(source.strip() for source in bodies.values())
+    if message_class in RESERVED_CLASSES or not has_words:
+        raise Invalid(field="message_class" if has_words else "bodies")
     for source in bodies.values():
         rendering.check(source)
     statement = select(Template).where(
