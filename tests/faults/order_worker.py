@@ -1,10 +1,11 @@
-"""A worker with one more consumer, which writes down in what order it sees a lead's events.
+"""A worker and a scheduler with one more consumer, which writes down the order of what it sees.
 
 It fails now and then, after it has written: what a failing chunk wrote must be gone with it.
 """
 
 import os
 import random
+import sys
 from collections.abc import Sequence
 
 from sqlalchemy import Column, MetaData, Table, insert
@@ -17,7 +18,8 @@ from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.runtime import build_runtime, ring_redis
 from pipelines.events import LeadStageChanged
-from workers.main import run_worker
+from workers.broker import QUEUES
+from workers.main import run_scheduler, run_worker
 
 SEEN = Table(
     "seen_in_order",
@@ -59,9 +61,15 @@ def with_consumer(runtime: Runtime) -> Runtime:
 
 
 def main() -> None:
-    """Work on every queue until told to end."""
+    """Work, or with `scheduler` as the argument ring, until told to end.
+
+    A scheduler rings only for consumers that it knows, too.
+    """
     settings = Settings()
     configure_logging(settings.log_level)
     random.seed(os.getpid())
     runtime = with_consumer(build_runtime(settings, doorbell=ring_redis(settings)))
-    run_worker(runtime, ("urgent", "default", "bulk"))
+    if sys.argv[1:] == ["scheduler"]:
+        run_scheduler(runtime, runtime.database.doorbell)
+    else:
+        run_worker(runtime, QUEUES)

@@ -52,7 +52,7 @@ def test_four_workers_whose_chunks_fail_keep_the_order(
 ) -> None:
     for number in range(WORKERS):
         practice.supervisor.start(f"worker_{number}", ["order-worker"])
-    practice.start_scheduler("scheduler")
+    practice.supervisor.start("scheduler", ["order-worker", "scheduler"])
     leads = add_leads(runtime, practice.clinic_id)
     moves = PROFILE.ordered_events // LEADS
     with ThreadPoolExecutor(WORKERS) as threads:
@@ -62,7 +62,12 @@ def test_four_workers_whose_chunks_fail_keep_the_order(
         waiting = "SELECT count(*) AS rows FROM deliveries WHERE consumer = %s AND dead_at IS NULL"
         return practice.records.rows(waiting, CONSUMER)[0]["rows"] == 0
 
-    until(is_done, seconds=DONE_WITHIN_SECONDS, every=0.2, what=practice.supervisor.last_words())
+    try:
+        until(is_done, seconds=DONE_WITHIN_SECONDS, every=0.2)
+    except AssertionError:
+        left = practice.records.rows("SELECT * FROM deliveries ORDER BY seq LIMIT 20")
+        lines = [str(row) for row in left]
+        raise AssertionError("\n".join([*lines, practice.supervisor.last_words()])) from None
     seen, happened = seen_by_lead(practice), happened_by_lead(practice)
     assert seen == happened
     assert sum(len(events) for events in seen.values()) == LEADS * moves
