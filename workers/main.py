@@ -9,6 +9,7 @@ from types import FrameType
 import structlog
 from dramatiq import Worker
 
+from crm.core.floors import Floors
 from crm.core.runtime import Runtime
 from crm.core.uow import Doorbell
 from workers.actors import make_actors
@@ -25,6 +26,7 @@ _WORKER_TIMEOUT_MS = 100
 def working(runtime: Runtime, queues: Sequence[str], threads: int) -> Iterator[Worker]:
     """Run a Dramatiq worker on threads of this process for some queues."""
     assert runtime.settings.redis_url is not None
+    runtime.database.floors = Floors()
     broker = build_broker(
         runtime.settings.redis_url, heartbeat_ms=int(runtime.settings.heartbeat_seconds * 1000)
     )
@@ -44,6 +46,7 @@ def working(runtime: Runtime, queues: Sequence[str], threads: int) -> Iterator[W
 @contextmanager
 def scheduling(runtime: Runtime, doorbell: Doorbell, *, slots: int) -> Iterator[None]:
     """Run the scheduler on a thread of this process."""
+    runtime.database.floors = runtime.database.floors or Floors()
     scheduler = build_scheduler(runtime, doorbell, slots=slots)
     scheduler.start()
     log.info("scheduler.started")

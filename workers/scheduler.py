@@ -72,9 +72,9 @@ def _due(runtime: Runtime) -> Sequence[tuple[str, str, int]]:
         if not try_lock(system.session, "scheduler.sweep"):
             return []
         for work in runtime.work.values():
-            for queue, rows in due.count_due(system, work, consumers=consumers).items():
-                if queue in QUEUES:
-                    found.append((work.kind, queue, rows))
+            for queue in QUEUES:
+                rows = due.count_due(system, work, queue, consumers=consumers)
+                found.append((work.kind, queue, rows))
     return found
 
 

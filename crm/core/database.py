@@ -13,6 +13,7 @@ from crm.core import killpoints, tenancy
 from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.events import Subscriptions
+from crm.core.floors import Floors
 from crm.core.principal import Principal
 from crm.core.settings import Settings
 from crm.core.uow import Doorbell, UnitOfWork
@@ -41,6 +42,7 @@ class System:
 
     session: Session
     now: datetime
+    floors: Floors | None = None
 
 
 class Database:
@@ -60,6 +62,7 @@ class Database:
         self.keyring = keyring
         self.doorbell = doorbell
         self.clock = clock
+        self.floors: Floors | None = None
 
     @contextmanager
     def transaction(
@@ -85,7 +88,7 @@ class Database:
     def system(self) -> Iterator[System]:
         """Open a transaction over all clinics. For workers and the operator's command line."""
         with self._session(tenancy.SYSTEM_ROLE) as (session, now):
-            yield System(session, now)
+            yield System(session, now, self.floors)
             session.commit()
 
     @contextmanager

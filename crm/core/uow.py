@@ -122,8 +122,10 @@ class UnitOfWork:
         }
 
     def ring(self, kind: str, ids: Iterable[UUID], queue: str = "default") -> None:
-        """Remember to ring for due rows once this transaction is committed."""
-        self.rings.setdefault((kind, queue), []).extend(ids)
+        """Remember to ring for due rows once this transaction is committed; none rings nobody."""
+        wanted = list(ids)
+        if wanted:
+            self.rings.setdefault((kind, queue), []).extend(wanted)
 
     def insert(self, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows of the same columns with one statement; nothing is done for none."""

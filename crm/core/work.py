@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm.core.errors import LeaseLost
+from crm.core.floors import looking
 from crm.core.ids import new_id
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ WITH picked AS (
 )
 UPDATE {table} t SET lease_until = :until, lease_token = :token
 FROM picked WHERE t.clinic_id = picked.clinic_id AND t.id = picked.id
-RETURNING t.clinic_id, t.id
+RETURNING t.clinic_id, t.id, t.due_at
 """
-_FREE = "(t.lease_until IS NULL OR t.lease_until <= :now) AND t.queue = :queue"
+_FREE = (
+    "t.queue = :queue AND t.due_at >= :floor AND (t.lease_until IS NULL OR t.lease_until <= :now)"
+)
 _RUNG = "t.id = ANY(:ids) AND (t.lease_token IS NULL OR t.lease_until <= :now)"
 
 
@@ -82,32 +85,45 @@ def claim(
     )
     token = new_id()
     until = system.now + lease
+    most = limit or work.limit
     values: dict[str, Any] = {
         "now": system.now,
         "until": until,
         "token": token,
-        "limit": limit or work.limit,
+        "limit": most,
         "queue": queue,
         "ids": list(ids or ()),
         "consumers": list(consumers),
     }
+    if ids is not None:
+        rows = system.session.execute(text(statement), values).all()
+    else:
+        with looking(system, ("claim", work.kind, queue)) as look:
+            rows = system.session.execute(text(statement), {**values, "floor": look.floor}).all()
+            look.first_left = max(row.due_at for row in rows) if len(rows) == most else None
     groups: dict[UUID, list[UUID]] = {}
-    for clinic_id, row_id in system.session.execute(text(statement), values):
-        groups.setdefault(clinic_id, []).append(row_id)
-    return [Claim(clinic_id, sorted(rows), token, until) for clinic_id, rows in groups.items()]
+    for row in rows:
+        groups.setdefault(row.clinic_id, []).append(row.id)
+    return [Claim(clinic_id, sorted(ids), token, until) for clinic_id, ids in groups.items()]
 
 
-def count_due(system: "System", work: Work, consumers: Sequence[str] = ()) -> dict[str, int]:
-    """Return how many rows are due and free by queue, looking at 5,000 at most."""
-    statement = (
-        f"SELECT queue, count(*) AS rows FROM (SELECT t.queue FROM {work.table} t"
-        f" WHERE {work.waiting} AND t.due_at <= :now"
-        " AND (t.lease_until IS NULL OR t.lease_until <= :now)"
-        f" AND {work.ready} ORDER BY t.due_at LIMIT 5000) due GROUP BY queue"
-    )
-    values = {"now": system.now, "consumers": list(consumers)}
-    rows = system.session.execute(text(statement), values)
-    return {row.queue: row.rows for row in rows}
+_COUNT = """
+SELECT count(*) AS rows, min(due_at) AS first FROM (
+    SELECT t.due_at FROM {table} t
+    WHERE {waiting} AND t.due_at <= :now AND {free} AND {ready}
+    ORDER BY t.due_at LIMIT 5000
+) due
+"""
+
+
+def count_due(system: "System", work: Work, queue: str, consumers: Sequence[str] = ()) -> int:
+    """Return how many rows of a queue are due and free, looking at 5,000 at most."""
+    statement = _COUNT.format(table=work.table, waiting=work.waiting, ready=work.ready, free=_FREE)
+    with looking(system, ("count", work.kind, queue)) as look:
+        values = {"now": system.now, "consumers": list(consumers), "queue": queue}
+        row = system.session.execute(text(statement), {**values, "floor": look.floor}).one()
+        look.first_left = row.first
+    return int(row.rows)
 
 
 def assert_held(session: Session, work: Work, claim: Claim, ids: Iterable[UUID]) -> None:

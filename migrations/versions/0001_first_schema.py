@@ -226,7 +226,7 @@ def create_tables() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["due_at"],
+        ["queue", "due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
@@ -880,7 +880,7 @@ def create_tables() -> None:
     op.create_index(
         "ix_communications_due",
         "communications",
-        ["due_at"],
+        ["queue", "due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL AND status = 'queued'"),
     )
@@ -966,7 +966,7 @@ def create_tables() -> None:
     op.create_index(
         "ix_enrollments_due",
         "enrollments",
-        ["due_at"],
+        ["queue", "due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
