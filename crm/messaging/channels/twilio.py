@@ -106,7 +106,7 @@ def open_account(account: Account, settings: Settings) -> TwilioSms:
     client = Client(
         account.external_id,
         account.credentials["auth_token"],
-        http_client=_http(settings.twilio_api_url, settings.in_flight),
+        http_client=_http(settings.twilio_api_url, settings.in_flight * settings.worker_threads),
         environment={"TWILIO_EDGE": ""},  # Settings say where Twilio is, not its own variables.
     )
     return TwilioSms(client, settings.in_flight, can_call_back(settings))
