@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from crm.accounts.deps import ClinicUow, require
+from crm.accounts.deps import ClinicUow, SignedIn, require
+from crm.accounts.roles import may
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -77,13 +78,25 @@ def stage(request: Request, uow: ClinicUow, stage_id: UUID, after: UUID | None =
     )
 
 
-@router.get("/leads/{lead_id}", name="pipelines:lead", dependencies=[require("leads:read")])
-def lead(request: Request, uow: ClinicUow, lead_id: UUID, before: UUID | None = None) -> Response:
-    """Show a lead: where it stands, what waits to be sent and why, and its timeline."""
+@router.get("/leads/{lead_id}", name="pipelines:lead")
+def lead(
+    request: Request,
+    uow: ClinicUow,
+    login: Annotated[SignedIn, require("leads:read")],
+    lead_id: UUID,
+    before: UUID | None = None,
+) -> Response:
+    """Show a lead: where it stands, what waits to be sent and why, and its timeline.
+
+    Who may not read messages sees that texts went to and fro, and not what they say.
+    """
     runtime: Runtime = request.app.state.runtime
     row = uow.get(Lead, lead_id)
     person = queries.person(uow, row.contact_id)
     events = timeline.events_of(uow, person.ids, before)
+    moments = shown.fill(uow, events, runtime.timeline)
+    if not may(login.role, "messages:read"):
+        moments = shown.without_words(moments)
     return render(
         request,
         "pipelines/lead.html",
@@ -93,7 +106,7 @@ def lead(request: Request, uow: ClinicUow, lead_id: UUID, before: UUID | None = 
         stage=uow.get(Stage, row.stage_id),
         stages=queries.stages(uow, row.pipeline_id),
         lost_reasons=queries.lost_reasons(uow),
-        moments=shown.fill(uow, events, runtime.timeline),
+        moments=moments,
         older=events[-1].id if len(events) == timeline.PAGE else None,
         waiting=waiting_texts(uow, lead_id),
         panels=_panels(request, uow, lead_id),

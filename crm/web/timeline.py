@@ -1,7 +1,7 @@
 """What a timeline shows: each package says how its own events read, in a chunk at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -59,4 +59,14 @@ def fill(
         Moment(row.id, row.at, row.principal_kind, entries[row.id])
         for row in rows
         if row.id in entries
+    ]
+
+
+def without_words(moments: Sequence[Moment]) -> list[Moment]:
+    """Return the moments without what was said to and fro, for who may not read messages."""
+    return [
+        replace(moment, entry=replace(moment.entry, text=""))
+        if moment.entry.direction in ("in", "out")
+        else moment
+        for moment in moments
     ]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from automations.models import Enrollment
+from crm.accounts.models import Role
 from crm.contacts.models import Contact
 from pipelines.models import Lead, LostReason
 from tests.conftest import Drain
@@ -211,3 +212,22 @@ def test_a_text_held_until_morning_is_not_overtaken_by_the_next_step(
     settled = house.texts(PHONE)[0].row.settled_at
     assert settled is not None
     assert enrollment.due_at >= settled + timedelta(days=1)
+
+
+def test_who_may_not_read_messages_sees_that_texts_went_and_not_what_they_say(
+    house: House, drain: Drain
+) -> None:
+    lead_id = house.ask()
+    drain()
+    house.receive("Tuesday would suit me")
+    drain()
+    expected: tuple[tuple[Role, bool], ...] = (
+        ("marketer", False),
+        ("provider", True),
+        ("front_desk", True),
+    )
+    for role, reads in expected:
+        page = house.page(f"/leads/{lead_id}", role)
+        assert "Text received" in page
+        assert ("Tuesday would suit me" in page) == reads, role
+        assert ("Hi Robin" in page) == reads, role
