@@ -23,6 +23,7 @@ from crm.core.settings import Settings
 from crm.furnishing import furnish
 from crm.messaging.actions.connect import connect_twilio
 from crm.runtime import NotConfigured, build_runtime, ring_redis
+from workers.broker import QUEUES
 from workers.main import run_scheduler, run_worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Frontdesk, the lead pipeline.")
@@ -65,7 +66,8 @@ def runtime() -> Runtime:
             settings.redis_url = settings.redis_url or running.redis_url
             settings.public_url = seed.read(settings)["base_url"]
     configure_logging(settings.log_level)
-    return build_runtime(settings, doorbell=ring_redis(settings) if settings.redis_url else None)
+    doorbell = ring_redis(settings) if settings.redis_url else None
+    return build_runtime(settings, doorbell=doorbell, clock=dev.stored_clock(settings))
 
 
 @app.command("dev")
@@ -88,14 +90,17 @@ def migrate() -> None:
 @app.command()
 def worker(queues: Annotated[str, typer.Option(help="Comma-separated.")] = "default") -> None:
     """Work on queues until told to end."""
-    run_worker(runtime(), queues.split(","))
+    wanted = [queue.strip() for queue in queues.split(",")]
+    if unknown := sorted(set(wanted) - set(QUEUES)):
+        raise typer.BadParameter(f"no queue {', '.join(unknown)}; there are {', '.join(QUEUES)}")
+    run_worker(runtime(), wanted)
 
 
 @app.command()
 def scheduler() -> None:
     """Ring for due work until told to end."""
     built = runtime()
-    run_scheduler(built, built.database.doorbell)
+    run_scheduler(built, ring_redis(built.settings))
 
 
 @app.command("demo-info")

@@ -43,7 +43,8 @@ def serve(settings: Settings) -> None:
             start_servers(settings, stack)
         assert settings.database_url is not None
         say("Bringing the database up to date ...")
-        migrating.upgrade(settings.migrate_database_url or settings.database_url)
+        owner = settings.migrate_database_url or settings.database_url
+        migrating.upgrade(owner, login=migrating.login_of(settings.database_url))
         doorbell = ring_redis(settings)
         runtime = build_runtime(settings, doorbell=doorbell, clock=demo_clock(settings))
         stack.callback(runtime.close)
@@ -111,6 +112,15 @@ def announcement(settings: Settings) -> str:
     return line
 
 
+def stored_clock(settings: Settings) -> Clock:
+    """Return the clock that the demo in the data folder goes by, or the configured offset."""
+    if settings.is_demo and not settings.clock_offset:
+        with contextlib.suppress(FileNotFoundError):
+            words = (settings.frontdesk_data / "clock.json").read_text()
+            return Clock(timedelta(seconds=json.loads(words)["offset_seconds"]))
+    return Clock(settings.clock_offset)
+
+
 def demo_clock(settings: Settings) -> Clock:
     """Return the demo's clock: 10:00 of the clinic's day at the first start, never backwards.
 
@@ -120,9 +130,7 @@ def demo_clock(settings: Settings) -> Clock:
     if not settings.is_demo or settings.clock_offset:
         return Clock(settings.clock_offset)
     path = settings.frontdesk_data / "clock.json"
-    offset = timedelta()
-    with contextlib.suppress(FileNotFoundError):
-        offset = timedelta(seconds=json.loads(path.read_text())["offset_seconds"])
+    offset = stored_clock(settings).offset
     here = datetime.now(ZoneInfo(seed.TIMEZONE)) + offset  # noqa: TID251 - no database yet
     if not path.exists() or not _DAY_STARTS <= here.time() < _DAY_ENDS:
         offset += _next_morning(here) - here

@@ -10,7 +10,7 @@ from crm.core.performing import claim_and_perform
 from crm.core.runtime import Runtime
 from workers.broker import RUN_WORK, DoorbellBroker
 
-_ROUNDS = 50
+_ROUNDS = 5
 """Chunks that one message may do before other messages get their turn."""
 
 

@@ -1,6 +1,8 @@
 """What must always be true of the rows; whatever is not, is logged by id and fails readiness."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -14,6 +16,7 @@ from crm.messaging.models import Communication
 log = structlog.get_logger()
 
 _SHOWN = 20
+_SAID_FOR_SECONDS = 60.0
 
 
 def _statements(now: datetime) -> dict[str, Select[Any]]:
@@ -50,6 +53,24 @@ def broken(runtime: Runtime) -> dict[str, list[str]]:
             if ids:
                 found[name] = ids
     return found
+
+
+@dataclass
+class _Answer:
+    """What was found, and until when it is said again instead of looking anew."""
+
+    broken: dict[str, list[str]] = field(default_factory=dict)
+    until: float = 0.0
+
+
+_answer = _Answer()
+
+
+def lately_broken(runtime: Runtime) -> dict[str, list[str]]:
+    """Return what was broken within the last minute: probes come often and these looks cost."""
+    if monotonic() >= _answer.until:
+        _answer.broken, _answer.until = broken(runtime), monotonic() + _SAID_FOR_SECONDS
+    return _answer.broken
 
 
 def check(runtime: Runtime) -> None:

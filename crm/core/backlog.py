@@ -51,7 +51,8 @@ def depths(system: "System", works: Iterable[Work]) -> list[Depth]:
                 " count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead,"
                 " COALESCE(EXTRACT(epoch FROM CAST(:now AS timestamptz)"
                 " - min(due_at) FILTER (WHERE due_at <= :now)), 0) AS age"
-                f" FROM {work.table} t WHERE ({work.waiting}) OR dead_at IS NOT NULL"
+                f" FROM {work.table} t WHERE ({work.waiting})"
+                f" OR (dead_at IS NOT NULL AND {work.of})"
             ),
             {"now": system.now},
         ).one()
@@ -68,11 +69,13 @@ def stuck(
         rows = session.execute(
             text(
                 "SELECT id, due_at, dead_at, attempts, last_error"
-                f" FROM {work.table} t WHERE clinic_id = :clinic AND (dead_at IS NOT NULL"
-                f" OR (({work.waiting}) AND due_at <= :late AND lease_until IS NULL))"
+                f" FROM {work.table} t WHERE clinic_id = :clinic AND ("
+                f"(dead_at IS NOT NULL AND {work.of})"
+                f" OR (({work.waiting}) AND due_at <= :late"
+                " AND (lease_until IS NULL OR lease_until <= :now)))"
                 " ORDER BY dead_at NULLS LAST, due_at LIMIT :limit"
             ),
-            {"clinic": clinic_id, "late": now - LATE, "limit": limit},
+            {"clinic": clinic_id, "late": now - LATE, "now": now, "limit": limit},
         )
         found += [Stuck(work.kind, *row) for row in rows]
     return found

@@ -18,9 +18,13 @@ from crm.core.principal import Principal
 from crm.core.settings import Settings
 from crm.core.uow import Doorbell, UnitOfWork
 
+# The bounds travel with each transaction, so that they hold behind a pooler: a host that vanished
+# must not keep an address locked, nor a STOP waiting for it.
 _OPEN = text(
     "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
-    " set_config('app.door', :door, true), transaction_timestamp()"
+    " set_config('app.door', :door, true), transaction_timestamp(),"
+    " set_config('lock_timeout', '10s', true), set_config('statement_timeout', '60s', true),"
+    " set_config('idle_in_transaction_session_timeout', '120s', true)"
 )
 
 
@@ -32,7 +36,16 @@ def build_engine(settings: Settings, url: str) -> Engine:
         max_overflow=settings.database_pool - settings.database_pool // 2,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args={"prepare_threshold": settings.prepare_threshold, "connect_timeout": 5},
+        # A parameter may be a patient's word, and errors are printed.
+        hide_parameters=True,
+        connect_args={
+            "prepare_threshold": settings.prepare_threshold,
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
 
 

@@ -24,6 +24,9 @@ MARGIN = timedelta(seconds=5)
 LEAST_SECONDS = 1.0
 """How long a floor holds at least. What comes to be due below it waits that long, and no longer."""
 
+MOST_SECONDS = 10.0
+"""How long a floor holds at most, however slow one look was: what lies below waits no longer."""
+
 SHARE = 20
 """A look from the bottom takes one part in so many of a process's time, at most."""
 
@@ -62,7 +65,7 @@ class Floors:
             at = min(at, look.first_left)
         known = self._known.get(key)
         if look.floor == BOTTOM or known is None:
-            until = monotonic() + max(LEAST_SECONDS, SHARE * seconds)
+            until = monotonic() + min(max(LEAST_SECONDS, SHARE * seconds), MOST_SECONDS)
         else:
             at, until = max(at, look.floor), known.until
         self._known[key] = _Floor(at, until)

@@ -121,7 +121,7 @@ class Grouping(Generic[Key, Item, Answer]):
         try:
             answers = self._answers(key, batch)
         except Exception as fault:
-            if len(batch) > 1 and not _is_everyones(fault):
+            if len(batch) > 1 and not is_transient(fault):
                 for ticket in batch:
                     self._run(key, [ticket])
                 return
@@ -138,10 +138,8 @@ class Grouping(Generic[Key, Item, Answer]):
             try:
                 return self.run(key, items)
             except Exception as fault:
-                if not isinstance(fault, Overtaken) and not is_transient(fault):
+                # Who waited for a connection already waited long; he is told to come again.
+                worth = isinstance(fault, Overtaken) or is_transient(fault)
+                if isinstance(fault, PoolTimeout) or not worth:
                     raise
         return self.run(key, items)
-
-
-def _is_everyones(fault: Exception) -> bool:
-    return is_transient(fault) or isinstance(fault, PoolTimeout)

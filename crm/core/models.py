@@ -77,8 +77,9 @@ def one_of(column: str, values: Sequence[str]) -> CheckConstraint:
 
 
 def due_indexes(table: str, *, where: str = "due_at IS NOT NULL") -> tuple[Index, ...]:
-    """Return the indexes of a table with `Due`: what is due, and a row by its id alone."""
+    """Return the indexes of a table with `Due`: what is due, what is dead, and a row by its id."""
     return (
+        Index(f"ix_{table}_dead", "clinic_id", postgresql_where=text("dead_at IS NOT NULL")),
         Index(f"ix_{table}_due", "queue", "due_at", postgresql_where=text(where)),
         Index(f"uq_{table}_id", "id", unique=True),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm.core import killpoints
 from crm.core import work as due
@@ -99,9 +100,16 @@ def describe(fault: BaseException) -> str:
 
 
 def is_transient(fault: Exception) -> bool:
-    """Return whether a fault is the database's passing weather: a deadlock, a lost connection."""
-    if isinstance(fault, DBAPIError):
-        if fault.connection_invalidated or isinstance(fault, OperationalError):
-            return True
-        return getattr(fault.orig, "sqlstate", None) in _TRANSIENT
-    return False
+    """Return whether a fault is the database's passing weather: a deadlock, a lost connection.
+
+    What a row itself provokes (a limit exceeded, a statement cancelled) is not: it would be
+    repeated for ever.
+    """
+    if isinstance(fault, PoolTimeout):
+        return True
+    if not isinstance(fault, DBAPIError):
+        return False
+    state = getattr(fault.orig, "sqlstate", None)
+    if state is None:
+        return fault.connection_invalidated or isinstance(fault, OperationalError)
+    return fault.connection_invalidated or state in _TRANSIENT or str(state).startswith("08")

@@ -33,8 +33,8 @@ class Work:
     """A kind of waiting work: its table, which of its rows wait, and who does them.
 
     `run(runtime, claim)` opens its own transactions. If it raises, its items are run one by one,
-    and the one that raises gets an attempt, a backoff and its error; `settle` replaces that for
-    work which must not be repeated.
+    and the one that raises gets an attempt, a backoff and its error. `of` says which rows of a
+    table that two kinds share are this kind's, dead ones too.
     """
 
     kind: str
@@ -42,8 +42,8 @@ class Work:
     run: Callable[["Runtime", Claim], None]
     waiting: str = "due_at IS NOT NULL"
     ready: str = "true"
+    of: str = "true"
     limit: int = 100
-    dead_page: bool = True
 
 
 _CLAIM = """

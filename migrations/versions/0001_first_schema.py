@@ -224,6 +224,13 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_deliveries")),
     )
     op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["clinic_id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_deliveries_due",
         "deliveries",
         ["queue", "due_at"],
@@ -878,6 +885,13 @@ def create_tables() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_communications_dead",
+        "communications",
+        ["clinic_id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_communications_due",
         "communications",
         ["queue", "due_at"],
@@ -962,6 +976,13 @@ def create_tables() -> None:
     )
     op.create_index(
         "ix_enrollments_contact", "enrollments", ["clinic_id", "contact_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_enrollments_dead",
+        "enrollments",
+        ["clinic_id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
     )
     op.create_index(
         "ix_enrollments_due",

@@ -7,7 +7,7 @@ import pytest
 
 from crm.core import floors, work
 from crm.core.events import Delivery
-from crm.core.floors import BOTTOM, LEAST_SECONDS, MARGIN, SHARE, Floors, Look
+from crm.core.floors import BOTTOM, LEAST_SECONDS, MARGIN, MOST_SECONDS, SHARE, Floors, Look
 from crm.core.ids import new_id
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -161,13 +161,20 @@ def test_without_floors_every_look_begins_at_the_bottom(runtime: Runtime, clinic
 
 def test_slow_looks_from_the_bottom_are_rare(stopwatch: Stopwatch, now: datetime) -> None:
     known = Floors()
-    known.learn(KEY, Look(known.of(KEY)), now, seconds=3)
-    stopwatch.seconds += SHARE * 3 - 1
+    known.learn(KEY, Look(known.of(KEY)), now, seconds=0.4)
+    stopwatch.seconds += SHARE * 0.4 - 1
     assert known.of(KEY) == now - MARGIN
     # A quick look above the floor raises it, and does not put the next look from the bottom off.
     known.learn(KEY, Look(known.of(KEY)), now + timedelta(minutes=1), seconds=0)
     assert known.of(KEY) == now + timedelta(minutes=1) - MARGIN
     stopwatch.seconds += 1
+    assert known.of(KEY) == BOTTOM
+
+
+def test_a_look_that_took_an_age_keeps_nothing_waiting(stopwatch: Stopwatch, now: datetime) -> None:
+    known = Floors()
+    known.learn(KEY, Look(known.of(KEY)), now, seconds=60)
+    stopwatch.seconds += MOST_SECONDS
     assert known.of(KEY) == BOTTOM
 
 

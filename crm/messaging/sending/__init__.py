@@ -211,4 +211,5 @@ COMMUNICATIONS = Work(
     "communications",
     send,
     waiting="t.due_at IS NOT NULL AND t.status = 'queued'",
+    of="t.status = 'queued'",
 )

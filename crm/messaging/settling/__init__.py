@@ -37,5 +37,6 @@ SETTLEMENTS = Work(
     "communications",
     settle,
     waiting="t.due_at IS NOT NULL AND t.status IN ('sending', 'unconfirmed')",
+    of="t.status IN ('sending', 'unconfirmed')",
     limit=20,
 )
