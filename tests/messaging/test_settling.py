@@ -1,4 +1,4 @@
-"""A text that nobody answered for is asked about; it is sent once more at most, then shown."""
+"""A text that nobody answered for is asked about; absent, it goes again, and at last is shown."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from crm.messaging.settling import (
     apply_status,
     settle_by_hand,
 )
+from crm.messaging.settling.deciding import MOST_RESENDS
 from tests.messaging.stage import Stage, accepted
 
 
@@ -36,6 +37,14 @@ def silent(stage: Stage) -> Stage:
 def _ask(stage: Stage, seconds: float = 120) -> None:
     stage.runtime.clock.advance(seconds=seconds)
     stage.work("settlements")
+
+
+def _never_found(stage: Stage) -> None:
+    """Ask twice after each time that it goes, until it goes no more."""
+    for _ in range(1 + MOST_RESENDS):
+        _ask(stage)
+        _ask(stage, 60)
+        stage.work()
 
 
 def test_it_is_not_asked_before_its_time(silent: Stage) -> None:
@@ -77,7 +86,7 @@ def test_what_the_provider_has_was_sent_however_our_clock_jumped_meanwhile(
     assert settled["status"] == "sent"
 
 
-def test_absent_twice_it_is_sent_once_more_and_then_shown_to_a_person(silent: Stage) -> None:
+def test_absent_twice_it_is_sent_again_and_in_the_end_shown_to_a_person(silent: Stage) -> None:
     text = silent.text(silent.somebody())
     silent.work()
     first = silent.row(text).attempt_id
@@ -92,13 +101,12 @@ def test_absent_twice_it_is_sent_once_more_and_then_shown_to_a_person(silent: St
     assert len(silent.channel.wire) == 2
     assert silent.channel.wire[0].body == silent.channel.wire[1].body
 
-    _ask(silent)
-    _ask(silent, 60)
+    _never_found(silent)
     row = silent.row(text)
     assert (row.status, row.reason) == ("failed", "unconfirmed_needs_person")
     silent.runtime.clock.advance(days=2)
     assert silent.work() + silent.work("settlements") == 0
-    assert len(silent.channel.wire) == 2
+    assert len(silent.channel.wire) == 1 + MOST_RESENDS
     [settled] = silent.events("communication.settled")
     assert settled["reason"] == "unconfirmed_needs_person"
 
@@ -221,11 +229,7 @@ def test_a_late_callback_still_tells_what_became_of_a_text_shown_to_a_person(
 ) -> None:
     text = silent.text(silent.somebody())
     silent.work()
-    for seconds in (120, 60):
-        _ask(silent, seconds)
-    silent.work()
-    for seconds in (120, 60):
-        _ask(silent, seconds)
+    _never_found(silent)
     assert silent.row(text).status == "failed"
     last = silent.channel.wire[-1]
     with silent.uow() as uow:

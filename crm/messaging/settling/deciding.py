@@ -30,6 +30,9 @@ GIVE_UP_AFTER = timedelta(hours=24)
 SHORTEST_PAUSE = 5.0
 """Seconds between two questions about one text, at least: a list may lag behind its texts."""
 
+MOST_RESENDS = 5
+"""How often a text goes again, each time after the provider was asked twice and had it not."""
+
 _LONGEST_BACKOFF = 10
 
 log = structlog.get_logger()
@@ -105,9 +108,8 @@ def _outcome(uow: UnitOfWork, settings: Settings, row: Row[Any], answer: Answer)
         pause = max(SHORTEST_PAUSE, settings.unconfirmed_ask_after / 2)
         due = uow.now + timedelta(seconds=pause)
         return settlement(row, status="unconfirmed", due=due, asked=1)
-    if row.resends:
+    if row.resends >= MOST_RESENDS:
         return settlement(row, status="failed", reason=NEEDS_PERSON, asked=row.asked + 1)
-    # Absent twice: it goes once more, past the gate, and its old attempt may still prove itself.
-    return settlement(
-        row, status="queued", due=uow.now, lease=uow.reserved_until, resends=1, asked=0, attempts=0
-    )
+    # Absent twice: it goes again, past the gate, and its old attempt may still prove itself.
+    counts = {"resends": row.resends + 1, "asked": 0, "attempts": 0}
+    return settlement(row, status="queued", due=uow.now, lease=uow.reserved_until, **counts)
