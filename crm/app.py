@@ -15,6 +15,7 @@ from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.runtime import build_runtime, encryption_keys, ring_redis
 from crm.web import setup
+from crm.web.middleware.admission import places
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("crm/accounts", "crm/messaging", "pipelines", "automations", "webhooks", "workers")
@@ -47,6 +48,7 @@ def create_app(
         secret=_web_secret(runtime.settings),
         public_url=runtime.settings.base_url,
         trusted_proxies=runtime.settings.trusted_proxies,
+        admit=places(runtime.settings.database_pool),
     )
     accounts_setup.install(app, runtime)
     app.state.nav = registry.NAV

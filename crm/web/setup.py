@@ -11,6 +11,7 @@ from itsdangerous import URLSafeSerializer
 
 from crm.web import errors, language, pages
 from crm.web.csrf import Csrf
+from crm.web.middleware.admission import DEFAULT_ADMIT, Admission
 from crm.web.middleware.headers import SecurityHeaders
 from crm.web.middleware.language import Language
 from crm.web.middleware.limits import DEFAULT_LIMIT, PUBLIC_FORM_LIMIT, BodyLimit
@@ -30,10 +31,12 @@ def install(
     trusted_proxies: Sequence[str] = (),
     body_limits: Sequence[tuple[str, int]] = (("/f/", PUBLIC_FORM_LIMIT),),
     default_body_limit: int = DEFAULT_LIMIT,
+    admit: int = DEFAULT_ADMIT,
 ) -> Web:
     """Mount assets, middleware and error handlers; `folders` are the packages' `templates/`.
 
     `secret` signs CSRF tokens and flash cookies; changing it invalidates open pages, no login.
+    `admit` is how many requests may be under way at once, see `admission.places`.
     """
     parts = urlsplit(public_url)
     web = Web(
@@ -48,6 +51,7 @@ def install(
     app.include_router(pages.router)
     errors.install(app)
     # The last one added is the outermost: headers go on every answer, a crash's too.
+    app.add_middleware(Admission, admit=admit)
     app.add_middleware(BodyLimit, limits=body_limits, default=default_body_limit)
     app.add_middleware(Observe)
     app.add_middleware(Language)
