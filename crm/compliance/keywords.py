@@ -51,7 +51,12 @@ _PHRASES: dict[str, str] = {
     r" (?:texting|messaging|contacting|emailing|calling|bothering|spamming|harassing|writing)\b",
     "stop-texts": rf"{_NOT_NEGATED}\b(?:stop|quit|cease|end|cancel)(?: sending| with| getting)?"
     rf"(?: me| us| to)?(?: all| any| the| these| those| this| your| my| of){{0,3}} {_TEXTS}\b",
-    "stop-it": r"^(?:please )?(?:stop|quit|end) (?:it|this|that|sending|me)\b(?: please)?$",
+    "stop-it": r"^(?:please )?(?:stop|quit|end) (?:it|this|that|these|sending|me)\b(?: please)?$",
+    "stop-sending": r"^(?:please |pls |plz )?stop sending(?: me| us| it| this| that| these| those| them)+"
+    r"(?: please)?$",
+    "stop-number": r"^(?:please )?stop \d{1,2}$",
+    "want-stop": r"\bi (?:just |really )?(?:want|need|would like)(?: you| u| this| these| it)*"
+    r"(?: all)? to stop(?: it| this| that| now| please)?$",
     "please-stop": rf"{_NOT_NEGATED}\b(?:please|pls|plz|just) stop(?: it| this| that| now)?$",
     "no-more-texts": rf"\bno more (?:of )?(?:these |your )?{_TEXTS}\b",
     "opt-out": rf"{_NOT_NEGATED}\bopt(?:ing)?(?: me| us)? ?out\b",
@@ -59,6 +64,8 @@ _PHRASES: dict[str, str] = {
     "remove-me": rf"{_NOT_NEGATED}\b(?:remove|take|delete) (?:me|us|my (?:number|phone|name|info))"
     rf" (?:off|from)(?: of)?(?: your| the| this| all| ur)*(?: mailing| contact| marketing| phone"
     rf"| calling| call| {_TEXTS})*(?: lists?| database| system| {_TEXTS})\b",
+    "remove-me-alone": r"^(?:please |pls |plz |just )*(?:remove|delete) (?:me|us)"
+    r"(?: now| please| thanks| thank you| immediately)*$",
     "remove-my-number": rf"{_NOT_NEGATED}\b(?:remove|delete|lose|forget) my (?:phone )?number\b",
     "do-not-text": r"\b(?:dont|do not|never)(?: ever)? (?:text|txt|message|msg|contact|e ?mail)"
     r" (?:me|us|this (?:number|phone)|my (?:number|phone))\b",
