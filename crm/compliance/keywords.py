@@ -50,10 +50,11 @@ _PHRASES: dict[str, str] = {
     "stop-texting": rf"{_NOT_NEGATED}\b(?:stop|quit|cease)(?: all| the| these| your| my| with)*"
     r" (?:texting|messaging|contacting|emailing|calling|bothering|spamming|harassing|writing)\b",
     "stop-texts": rf"{_NOT_NEGATED}\b(?:stop|quit|cease|end|cancel)(?: sending| with| getting)?"
-    rf"(?: me| us| to)?(?: all| any| the| these| those| this| your| my| of){{0,3}} {_TEXTS}\b",
+    rf"(?: me| us| to)?(?: all| any| the| these| those| this| them| your| my| of){{0,3}}"
+    rf" {_TEXTS}\b",
     "stop-it": r"^(?:please )?(?:stop|quit|end) (?:it|this|that|these|sending|me)\b(?: please)?$",
-    "stop-sending": r"^(?:please |pls |plz )?stop sending(?: me| us| it| this| that| these| those| them)+"
-    r"(?: please)?$",
+    "stop-sending": r"^(?:please |pls |plz )?stop sending"
+    r"(?: me| us| it| this| that| these| those| them)+(?: please)?$",
     "stop-number": r"^(?:please )?stop \d{1,2}$",
     "want-stop": r"\bi (?:just |really )?(?:want|need|would like)(?: you| u| this| these| it)*"
     r"(?: all)? to stop(?: it| this| that| now| please)?$",

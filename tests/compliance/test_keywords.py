@@ -26,7 +26,7 @@ STOPS = [
     ),
     *("Stop these texts", "stop this text", "stop them texts", "stop me texts", "stop sending me"),
     *("I want to stop", "I want you to stop", "I asked before. I want this to stop", "STOP 2"),
-    *("stop please", "remove me", "Please remove me!", "Remove me please"),
+    *("stop please", "remove me", "Please remove me!", "STOP SENDING ME TEXTS", "Remove me please"),
     *("end texts", "cancel my reminders", "No more texts please", "no more of these messages"),
     *("opt me out", "please opt me out", "I want to opt out", "how do I opt out", "I'm opting out"),
     *("unsubscribe me", "please unsubscribe", "I want to unsubscribe from this"),
