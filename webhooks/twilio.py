@@ -24,6 +24,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.receiving import TextIn, receive_text
 from crm.messaging.settling import StatusIn, apply_status
 from webhooks import inbox
+from webhooks.opting_out import save_opt_out
 from webhooks.twilio_call import Call, Candidate, candidates, is_proved
 
 router = APIRouter(prefix="/webhooks/twilio", include_in_schema=False)
@@ -151,6 +152,8 @@ def _is_taken(runtime: Runtime, call: Call, kind: Kind, whose: Candidate) -> boo
                 break
             if not left:
                 raise
+    if kind is MESSAGE:
+        save_opt_out(runtime.database, call, whose)
     with runtime.database.transaction(whose.clinic_id, PROVIDER) as uow:
         return _apply(uow, call, FAILED[kind.name], whose)
 

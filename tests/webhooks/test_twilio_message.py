@@ -12,7 +12,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from twilio.request_validator import RequestValidator
 
-from crm.compliance.models import Suppression
+from crm.compliance.models import Consent, Suppression
 from crm.contacts.models import Address
 from crm.core.errors import Invalid
 from crm.messaging.models import ChannelAccount, Communication, Sender
@@ -27,7 +27,7 @@ from tests.webhooks.twilio_calls import (
     calls,
     text_fields,
 )
-from webhooks import twilio
+from webhooks import opting_out, twilio
 
 __all__ = ["calls"]
 
@@ -185,6 +185,44 @@ def test_a_text_that_cannot_be_applied_is_kept_and_told_to_the_operator(
     assert [event.outcome for event in calls.kept()] == ["failed"]
     assert logged[0]["event"] == "webhook.failed"
     assert PATIENT not in str(logged)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_stop"),
+    [
+        (text_fields("please stop texting me"), True),
+        (text_fields("arret", OptOutType="STOP"), True),
+        (text_fields("Is Tuesday free?"), False),
+    ],
+)
+def test_a_stop_counts_even_where_its_text_cannot_be_applied(
+    calls: Twilio, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], is_stop: bool
+) -> None:
+    def fails(*_: object) -> UUID:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(twilio, "receive_text", fails)
+    assert calls.call("message", fields, token="forged") == 403
+    assert calls.rows(select(Suppression)) == []
+    assert calls.call("message", fields) == calls.call("message", fields) == 200
+    assert [event.outcome for event in calls.kept()] == ["failed"]
+    assert len(calls.rows(select(Suppression))) == is_stop
+    revoked = {(each.purpose, each.action) for each in calls.rows(select(Consent))}
+    expected = {("care", "revoked"), ("marketing", "revoked")} if is_stop else set()
+    assert revoked == expected
+
+
+def test_a_stop_counts_even_where_neither_its_text_nor_the_ledger_can_be_written(
+    calls: Twilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> UUID:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(twilio, "receive_text", fails)
+    monkeypatch.setattr(opting_out, "record_consents", fails)
+    assert calls.call("message", text_fields("STOP")) == 200
+    assert len(calls.rows(select(Suppression))) == 1
+    assert [event.outcome for event in calls.kept()] == ["failed"]
 
 
 def test_where_nothing_can_be_stored_the_answer_is_a_5xx(
