@@ -2,41 +2,82 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from bench import steps
-from bench.house import House, open_house
+from bench import idle, intake, moves, steps, waiting
+from bench.house import open_house
 from bench.report import Bar, write
 
-Measure = Callable[[House, set[str], str, int], list[Bar]]
+ROUNDS = 5
 
 
-def _steps(house: House, wanted: set[str], scale: str, rounds: int) -> list[Bar]:
-    return steps.measure(house, wanted, steps.SMALL if scale == "small" else steps.FULL, rounds)
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    bars: set[str]
+    is_small: bool
+    rounds: int
 
 
-GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = ((("PF-1", "PF-2"), _steps),)
+def _idle(wanted: Wanted) -> list[Bar]:
+    scale = idle.SMALL if wanted.is_small else idle.FULL
+    with tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder:
+        return idle.measure(Path(folder), wanted.bars, scale, wanted.rounds)
+
+
+def _moves(wanted: Wanted) -> list[Bar]:
+    with open_house() as house:
+        return moves.measure(house, moves.SMALL if wanted.is_small else moves.FULL, wanted.rounds)
+
+
+def _intake(wanted: Wanted) -> list[Bar]:
+    with open_house() as house:
+        scale = intake.SMALL if wanted.is_small else intake.FULL
+        return intake.measure(house, scale, wanted.rounds)
+
+
+def _steps(wanted: Wanted) -> list[Bar]:
+    with open_house() as house:
+        scale = steps.SMALL if wanted.is_small else steps.FULL
+        return steps.measure(house, wanted.bars, scale, wanted.rounds)
+
+
+def _waiting(wanted: Wanted) -> list[Bar]:
+    with open_house() as house:
+        scale = waiting.SMALL if wanted.is_small else waiting.FULL
+        return waiting.measure(house, scale, wanted.rounds)
+
+
+GROUPS: tuple[tuple[tuple[str, ...], Callable[[Wanted], list[Bar]]], ...] = (
+    (("PF-1", "PF-2"), _steps),
+    (("PF-4",), _intake),
+    (("PF-6",), _moves),
+    (("PF-7",), _waiting),
+    (("PF-11", "PF-13"), _idle),
+)
 
 
 def main() -> None:
-    """Read the command line and measure."""
+    """Read the command line, measure, print a table and write bench/results.json."""
     known = [name for names, _ in GROUPS for name in names]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("bars", nargs="*", metavar="PF-1", help=", ".join(known))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--scale", choices=("small", "full"), default="full")
     options = parser.parse_args()
     unknown = set(options.bars) - set(known)
     if unknown:
         parser.error(f"unknown bars: {', '.join(sorted(unknown))}")
-    wanted = set(options.bars or known)
+    wanted = Wanted(set(options.bars or known), options.scale == "small", options.rounds)
     bars: list[Bar] = []
     for names, measure in GROUPS:
-        if wanted & set(names):
-            sys.stdout.write(f"Measuring {', '.join(sorted(wanted & set(names)))} ...\n")
-            sys.stdout.flush()
-            with open_house() as house:
-                bars += measure(house, wanted & set(names), options.scale, options.rounds)
+        if asked := wanted.bars & set(names):
+            sys.stderr.write(f"Measuring {', '.join(sorted(asked))} ...\n")
+            bars += measure(wanted)
     write(bars)
 
 
