@@ -51,7 +51,8 @@ class Facts:
 
     `tier` is the consent in force for the purpose of the message class, "none" where there is none
     or it was revoked. `sent_at` are the automated texts to this address in the last seven days,
-    over all automations, oldest first. `zones` are the recipient's plausible ones (LAW-23).
+    over all automations, oldest first. `answers_at` is when the patient wrote what caused this
+    text, if that was no keyword. `zones` are the recipient's plausible ones (LAW-23).
     """
 
     communication_id: UUID
@@ -70,6 +71,7 @@ class Facts:
     useful_until: datetime | None = None
     sent_at: tuple[datetime, ...] = ()
     last_in_at: datetime | None = None
+    answers_at: datetime | None = None
     start_hour: int = DEFAULT_START_HOUR
     end_hour: int = DEFAULT_END_HOUR
     daily_cap: int = 3
@@ -84,9 +86,9 @@ class Facts:
         """Whether it answers, unasked for nothing else, what the patient just wrote (LAW-26)."""
         return (
             self.message_class == "care"
-            and self.last_in_at is not None
-            and self.last_in_at <= self.created_at
-            and self.now - self.last_in_at < ANSWER_WITHIN
+            and self.answers_at is not None
+            and self.answers_at <= self.created_at
+            and self.now - self.answers_at < ANSWER_WITHIN
         )
 
 

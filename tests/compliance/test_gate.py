@@ -48,12 +48,13 @@ instants = st.datetimes(
     timezones=st.just(UTC),
 )
 any_facts = st.builds(
-    lambda now, ago, sent_ago, useful_in, replied_ago, **known: Facts(
+    lambda now, ago, sent_ago, useful_in, replied_ago, answers, **known: Facts(
         now=now,
         created_at=now - ago,
         sent_at=tuple(sorted(now - each for each in sent_ago)),
         useful_until=None if useful_in is None else now + useful_in,
         last_in_at=None if replied_ago is None else now - replied_ago,
+        answers_at=None if answers is None else now - answers,
         **known,
     ),
     now=instants,
@@ -61,6 +62,7 @@ any_facts = st.builds(
     sent_ago=st.lists(st.timedeltas(timedelta(), timedelta(days=7)), max_size=9),
     useful_in=st.none() | st.timedeltas(timedelta(hours=-2), timedelta(days=2)),
     replied_ago=st.none() | st.timedeltas(timedelta(), timedelta(days=8)),
+    answers=st.none() | st.timedeltas(timedelta(), timedelta(minutes=30)),
     communication_id=st.uuids(),
     message_class=st.sampled_from(["care", "marketing", "staff", "system"]),
     zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3, unique=True).map(tuple),
@@ -204,14 +206,19 @@ def test_a_text_that_would_come_too_late_is_not_kept() -> None:
 
 def test_a_direct_answer_may_come_at_night_but_not_a_quarter_of_an_hour_later() -> None:
     asked = NIGHT - timedelta(minutes=14)
-    known = facts(now=NIGHT, last_in_at=asked, created_at=asked + timedelta(seconds=5))
+    known = facts(now=NIGHT, answers_at=asked, created_at=asked + timedelta(seconds=5))
     assert decide(known) == Allow()
     assert isinstance(decide(replace(known, now=asked + timedelta(minutes=15))), Defer)
     assert isinstance(decide(replace(known, message_class="marketing", tier="written")), Defer)
 
 
+def test_what_falls_due_by_chance_after_the_patient_wrote_is_no_answer() -> None:
+    asked = NIGHT - timedelta(minutes=7)
+    assert isinstance(decide(facts(now=NIGHT, last_in_at=asked)), Defer)
+
+
 def test_a_text_planned_before_the_patient_wrote_is_no_answer() -> None:
-    known = facts(now=NIGHT, last_in_at=NIGHT - timedelta(minutes=1))
+    known = facts(now=NIGHT, answers_at=NIGHT - timedelta(minutes=1))
     known = replace(known, created_at=NIGHT - timedelta(minutes=2))
     assert isinstance(decide(known), Defer)
 

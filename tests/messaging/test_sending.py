@@ -10,6 +10,7 @@ from sqlmodel import col, select, update
 
 from crm.accounts.models import Clinic
 from crm.compliance.actions import suppress
+from crm.core.events import EventRow
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import (
@@ -22,6 +23,7 @@ from crm.messaging.actions import (
 )
 from crm.messaging.channels.sandbox import Sandbox
 from crm.messaging.models import ChannelAccount, Sender
+from crm.messaging.receiving import TextIn, receive_text
 from crm.runtime import build_channels
 from tests.messaging.stage import WINDOW, Stage
 
@@ -338,6 +340,28 @@ def test_the_number_they_talked_with_stays_the_sender(stage: Stage) -> None:
     stage.work()
     senders = {message.to: message.sender for message in stage.channel.wire}
     assert senders == {ada.phone: "+12125550100", bob.phone: "+1999"}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_cause", "status"),
+    [("HELP", True, "queued"), ("Is Tuesday free?", False, "queued"), ("Hello?", True, "sent")],
+)
+def test_only_what_a_patients_own_words_led_to_may_answer_at_night(
+    stage: Stage, body: str, is_cause: bool, status: str
+) -> None:
+    ada = stage.somebody()
+    stage.set_clock(1, 58)
+    with stage.uow() as uow:
+        receive_text(uow, TextIn("+12125550100", ada.phone, body, "SM1", "twilio"))
+    with stage.uow() as uow:
+        asked = col(EventRow.name) == "text.received"
+        event_id = uow.session.scalars(select(col(EventRow.id)).where(asked)).one()
+    stage.runtime.clock.advance(minutes=7)
+    text = stage.text(ada, cause=(event_id,) if is_cause else ())
+    stage.work()
+    row = stage.row(text)
+    assert row.status == status
+    assert row.held_reason == (None if status == "sent" else "quiet_hours")
 
 
 def test_what_staff_write_leaves_at_night_and_first(stage: Stage) -> None:

@@ -97,6 +97,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         useful_until=row.useful_until,
         sent_at=tuple(row.sent_at or ()),
         last_in_at=row.last_in_at,
+        answers_at=row.answers_at,
         start_hour=row.window_start_hour,
         end_hour=row.window_end_hour,
         daily_cap=row.daily_cap,

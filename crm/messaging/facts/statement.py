@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, any_, bindparam, case, exists, func, select, true
+from sqlalchemy import Select, and_, any_, bindparam, case, cast, exists, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.types import Uuid
@@ -11,6 +11,8 @@ from sqlalchemy.types import Uuid
 from crm.accounts.models import Clinic
 from crm.compliance.models import Consent, Suppression
 from crm.contacts.models import Address, Contact
+from crm.core.events import EventRow
+from crm.messaging.events import TextReceived
 from crm.messaging.models import (
     ChannelAccount,
     Communication,
@@ -53,6 +55,24 @@ def _history() -> Any:
             other.c.id != _text.id,
         )
         .lateral("history")
+    )
+
+
+def _answers_at() -> Any:
+    """When the patient wrote what led to the text: no keyword, and no other talk (LAW-26)."""
+    event = _table(EventRow, "event")
+    causes = func.jsonb_array_elements_text(_text.cause).table_valued("value", name="causes")
+    return (
+        select(func.max(event.c.at))
+        .where(
+            event.c.clinic_id == _text.clinic_id,
+            event.c.id.in_(select(cast(causes.c.value, Uuid)).correlate(_texts)),
+            event.c.name == TextReceived.name,
+            event.c.order_key == _text.address_id,
+            event.c.payload["keyword"].astext.is_(None),
+        )
+        .correlate(_texts)
+        .scalar_subquery()
     )
 
 
@@ -130,6 +150,7 @@ def _statement() -> Select[Any]:
     return (
         select(
             *(*_own_columns(), *_clinic_columns(clinic), *_person_columns(address, canonical)),
+            _answers_at().label("answers_at"),
             *(version.c.bodies, *_consent_columns(consent), *history.c, *_sender_columns(sender)),
         )
         .select_from(_texts)
