@@ -65,11 +65,15 @@ Result = Accepted | Refused | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A text that the provider has, as it told when asked."""
+    """A text that the provider has, as it told when asked.
+
+    `is_worded_alike` is False where its words differ: it may be another text, or ours rewritten.
+    """
 
     provider_id: str
     status: str
     error_code: str | None = None
+    is_worded_alike: bool = True
 
 
 class ProviderUnreachable(Exception):
@@ -93,9 +97,10 @@ class Channel(Protocol):
         """
 
     def find(self, to: str, sender: str, since: datetime, body: str) -> Sequence[Found] | None:
-        """Return the texts with this body that the provider has since then, oldest first.
+        """Return the texts of this pair that the provider has since then, oldest first.
 
-        None where this provider cannot be asked. Raises ProviderUnreachable.
+        Each says whether it has this body, which a provider may have rewritten. None where this
+        provider cannot be asked. Raises ProviderUnreachable.
         """
 
 

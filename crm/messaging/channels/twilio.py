@@ -84,7 +84,7 @@ class TwilioSms:
             return _outcome(message, fault)
 
     def find(self, to: str, sender: str, since: datetime, body: str) -> Sequence[Found]:
-        """Return the texts with this body that Twilio has since then, oldest first.
+        """Return the texts of this pair that Twilio has since then, oldest first.
 
         Asked by To and From; the date is compared here, because a text that still waits in
         Twilio's queue has no DateSent to be found by. Raises ProviderUnreachable.
@@ -94,9 +94,9 @@ class TwilioSms:
         except Exception as fault:
             raise ProviderUnreachable(type(fault).__name__) from None
         found = [
-            (_created(each), Found(str(each.sid), str(each.status), _code(each.error_code)))
+            (_created(each), _found(each, body))
             for each in listed
-            if _created(each) >= since - _CLOCKS_DIFFER and _says(each.body, body)
+            if _created(each) >= since - _CLOCKS_DIFFER
         ]
         return [text for _, text in sorted(found, key=lambda pair: pair[0])]
 
@@ -143,6 +143,11 @@ def _was_never_sent(fault: Exception) -> bool:
         return any(isinstance(cause, SSLCertVerificationError) for cause in fault.args)
     never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     return isinstance(fault, never)
+
+
+def _found(message: Any, body: str) -> Found:
+    code = _code(message.error_code)
+    return Found(str(message.sid), str(message.status), code, _says(message.body, body))
 
 
 def _created(message: Any) -> datetime:

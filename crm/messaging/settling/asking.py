@@ -22,8 +22,10 @@ from crm.messaging.channels.opening import channel_of
 from crm.messaging.models import ChannelAccount, Communication, Sender
 from crm.messaging.settling.outcomes import settlement
 
-EARLIER = timedelta(minutes=1)
-"""How much before the call a provider is asked from: its clock is not ours."""
+EARLIER = timedelta(hours=1)
+"""How much before the call a provider is asked from: a clock of ours that is ahead hides no text.
+
+What is found too much is held by other communications, and so is not taken for this one."""
 
 log = structlog.get_logger()
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]

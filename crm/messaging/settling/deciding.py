@@ -43,10 +43,11 @@ def write_answers(
     uow: UnitOfWork, settings: Settings, claim: Claim, answers: Sequence[tuple[Question, Answer]]
 ) -> None:
     """Write what was learned; addresses are locked, and what others settled meanwhile stays."""
-    found = _assign(uow, answers)
+    held = _held_by_others(uow, answers)
+    found = _assign(held, answers)
     apply_statuses(uow, list(found.values()))
     rows = [
-        _outcome(uow, settings, question.row, answer)
+        _outcome(uow, settings, question.row, _unheld(held, answer))
         for question, answer in answers
         if question.row.id not in found
     ]
@@ -60,14 +61,16 @@ def write_answers(
             log.error("communication.needs_person", id=str(row.id))
 
 
-def _assign(uow: UnitOfWork, answers: Sequence[tuple[Question, Answer]]) -> dict[Any, StatusIn]:
-    """Give each found text to one of ours, the oldest first; ids that others hold are theirs."""
-    listed = {each.provider_id for _, answer in answers for each in _found(answer)}
-    held = _held_by_others(uow, listed)
+def _assign(held: set[str], answers: Sequence[tuple[Question, Answer]]) -> dict[Any, StatusIn]:
+    """Give each found text to one of ours, the oldest first; ids in `held`, which grows, are not.
+
+    Only what says the same is given: a text in other words may be another one.
+    """
     given: dict[Any, StatusIn] = {}
     for question, answer in sorted(answers, key=lambda pair: pair[0].row.taken_at):
-        free = (each for each in _found(answer) if each.provider_id not in held)
-        mine = next(free, None)
+        free = _unheld(held, answer)
+        same = [] if isinstance(free, CannotAsk | Unreachable) else free
+        mine = next((each for each in same if each.is_worded_alike), None)
         if mine is not None:
             held.add(mine.provider_id)
             given[question.row.id] = StatusIn(
@@ -80,7 +83,15 @@ def _found(answer: Answer) -> Iterable[Found]:
     return () if isinstance(answer, CannotAsk | Unreachable) else answer
 
 
-def _held_by_others(uow: UnitOfWork, provider_ids: set[str]) -> set[str]:
+def _unheld(held: set[str], answer: Answer) -> Answer:
+    """Return what of an answer no communication of ours holds."""
+    if isinstance(answer, CannotAsk | Unreachable):
+        return answer
+    return [each for each in answer if each.provider_id not in held]
+
+
+def _held_by_others(uow: UnitOfWork, answers: Sequence[tuple[Question, Answer]]) -> set[str]:
+    provider_ids = {each.provider_id for _, answer in answers for each in _found(answer)}
     if not provider_ids:
         return set()
     columns = _texts.c
@@ -108,6 +119,10 @@ def _outcome(uow: UnitOfWork, settings: Settings, row: Row[Any], answer: Answer)
         pause = max(SHORTEST_PAUSE, settings.unconfirmed_ask_after / 2)
         due = uow.now + timedelta(seconds=pause)
         return settlement(row, status="unconfirmed", due=due, asked=1)
+    if any(not each.is_worded_alike for each in answer):
+        # It may be ours in words that the provider changed: never once more, a person looks.
+        asked = row.asked + 1
+        return settlement(row, status="unconfirmed", reason=NEEDS_PERSON, asked=asked)
     if row.resends >= MOST_RESENDS:
         return settlement(row, status="failed", reason=NEEDS_PERSON, asked=row.asked + 1)
     # Absent twice: it goes again, past the gate, and its old attempt may still prove itself.
