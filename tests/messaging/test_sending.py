@@ -378,6 +378,16 @@ def test_what_staff_write_leaves_at_night_and_first(stage: Stage) -> None:
     assert stage.row(text).consent_id is None
 
 
+def test_what_staff_wrote_an_hour_ago_is_said_no_more(stage: Stage) -> None:
+    ada = stage.somebody()
+    with stage.uow() as uow:
+        text = send_staff_text(uow, contact_id=ada.contact_id, body="Come in now.", key="k1")
+    stage.runtime.clock.advance(hours=1)
+    stage.work(queue="urgent")
+    assert (stage.row(text).status, stage.row(text).reason) == ("blocked", "no_longer_useful")
+    assert stage.channel.wire == []
+
+
 def test_a_text_does_not_outlive_its_use_at_the_provider(stage: Stage) -> None:
     stage.set_clock(18)
     stage.text(stage.somebody())

@@ -1,5 +1,6 @@
 """What a person at the front desk texts."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,6 +12,9 @@ from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
 from crm.messaging.actions.queuing import OutboundText, latest_phones, queue_texts
 from crm.messaging.models import Conversation
+
+USEFUL_FOR = timedelta(hours=1)
+"""How long a person's text is worth sending: after a long halt nobody is woken by an old reply."""
 
 
 class OptedOut(Conflict):
@@ -56,6 +60,7 @@ def send_staff_text(
         body=body.strip(),
         lead_id=lead_id,
         address_id=address_id,
+        useful_until=uow.now + USEFUL_FOR,
         queue="urgent",
         sender_id=sender_id,
         conversation_id=conversation_id,
