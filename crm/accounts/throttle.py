@@ -5,20 +5,15 @@ own, so that an attack on an account, or on all of them, does not keep its owner
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import methodcaller
-from typing import Any
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from crm.core.counting import SharedCounts
 from crm.core.errors import TooMany
 from crm.web.language import _
 
@@ -29,9 +24,6 @@ PER_DEVICE = RateLimitItemPerMinute(10, 15)
 PER_IP = RateLimitItemPerMinute(60, 15)
 PER_ACCOUNT = RateLimitItemPerHour(50)
 EVERYBODY = RateLimitItemPerMinute(1000, 10)
-
-_PATIENCE = 0.1  # seconds that Redis may take
-_REST = 5.0  # seconds that Redis is left alone after it failed
 
 
 @dataclass(frozen=True)
@@ -58,15 +50,13 @@ class Throttle:
     """Counts failures in Redis, and in this process while Redis is gone; that raises nothing."""
 
     def __init__(self, redis_url: str | None) -> None:
-        self._here = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = _shared(redis_url) if redis_url else None
-        self._shared_again_at = 0.0
+        self._counts = SharedCounts(redis_url)
 
     def check(self, attempt: Attempt) -> None:
         """Refuse an attempt that follows too many failures. Raises TooMany."""
         for limit, key in attempt.limits():
-            if not self._ask(methodcaller("test", limit, key)):
-                reset = self._ask(methodcaller("get_window_stats", limit, key)).reset_time
+            if not self._counts.ask(methodcaller("test", limit, key)):
+                reset = self._counts.ask(methodcaller("get_window_stats", limit, key)).reset_time
                 wait = max(1, min(int(reset - time.time()) + 1, limit.get_expiry()))
                 log.warning("login.throttled", limit=str(limit))
                 raise TooMany(_("Wait a while before you try again."), retry_after=wait)
@@ -74,32 +64,12 @@ class Throttle:
     def failed(self, attempt: Attempt) -> None:
         """Count a failure."""
         for limit, key in attempt.limits():
-            self._ask(methodcaller("hit", limit, key))
+            self._counts.ask(methodcaller("hit", limit, key))
 
     def succeeded(self, attempt: Attempt) -> None:
         """Forget the failures of this person at this place: they were typing errors."""
         limit, key = attempt.limits()[0]
-        self._ask(methodcaller("clear", limit, key))
-
-    def _ask(self, act: Callable[[FixedWindowRateLimiter], Any]) -> Any:
-        if self._shared is not None and time.monotonic() >= self._shared_again_at:
-            try:
-                return act(self._shared)
-            except StorageError:
-                self._shared_again_at = time.monotonic() + _REST
-                log.warning("throttle.redis_lost")
-        return act(self._here)
-
-
-def _shared(redis_url: str) -> FixedWindowRateLimiter:
-    storage = RedisStorage(
-        redis_url,
-        wrap_exceptions=True,
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
-        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]
-    )
-    return FixedWindowRateLimiter(storage)
+        self._counts.ask(methodcaller("clear", limit, key))
 
 
 def _key(*parts: str) -> str:

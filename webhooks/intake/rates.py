@@ -6,47 +6,31 @@ Redis is gone. A key's rate stops a sender that runs away; it is counted a proce
 
 import hmac
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
-import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from crm.core.counting import SharedCounts
 from crm.core.errors import TooMany
 from crm.core.settings import Settings
 from crm.web.language import _
-
-log = structlog.get_logger("webhooks.intake")
-
-Result = TypeVar("Result")
 
 PER_PLACE = RateLimitItemPerMinute(60)
 """Posts of a form from one IP: mobile networks put many people behind one."""
 
 PER_FORM = RateLimitItemPerMinute(600)
 
-_PATIENCE = 0.1  # seconds that Redis may take
-_REST = 5.0  # seconds that Redis is left alone after it failed
-
 
 class Rates:
     """Counts what arrives; it never raises because Redis is gone."""
 
     def __init__(self, settings: Settings) -> None:
-        self._here = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = _shared(settings.redis_url) if settings.redis_url else None
-        self._shared_again_at = 0.0
+        self._counts = SharedCounts(settings.redis_url)
         self._per_key = RateLimitItemPerMinute(settings.api_requests_per_minute)
 
     def count_key(self, key_id: str) -> None:
         """Count a request of an API key. Raises TooMany."""
-        if not self._here.hit(self._per_key, "key", key_id):
-            reset = self._here.get_window_stats(self._per_key, "key", key_id).reset_time
+        if not self._counts.here.hit(self._per_key, "key", key_id):
+            reset = self._counts.here.get_window_stats(self._per_key, "key", key_id).reset_time
             wait = max(1, min(60, int(reset - time.time()) + 1))
             raise TooMany(_("Wait before you send more."), retry_after=wait)
 
@@ -58,27 +42,7 @@ class Rates:
         return few_here and few_in_all
 
     def _hit(self, limit: RateLimitItem, kind: str, key: str) -> bool:
-        return self._ask(lambda limiter: limiter.hit(limit, "intake", kind, key))
-
-    def _ask(self, act: Callable[[FixedWindowRateLimiter], Result]) -> Result:
-        if self._shared is not None and time.monotonic() >= self._shared_again_at:
-            try:
-                return act(self._shared)
-            except StorageError:
-                self._shared_again_at = time.monotonic() + _REST
-                log.warning("rates.redis_lost")
-        return act(self._here)
-
-
-def _shared(redis_url: str) -> FixedWindowRateLimiter:
-    storage = RedisStorage(
-        redis_url,
-        wrap_exceptions=True,
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
-        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]
-    )
-    return FixedWindowRateLimiter(storage)
+        return self._counts.ask(lambda limiter: limiter.hit(limit, "intake", kind, key))
 
 
 def _hashed(form_id: str, place: str) -> str:
