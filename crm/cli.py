@@ -48,7 +48,7 @@ def main() -> None:
     """Run the command; what the operator can mend is one line, not a traceback."""
     try:
         app()
-    except (NotConfigured, embedded.EmbeddedError) as fault:
+    except (NotConfigured, seed.NotSeeded, embedded.EmbeddedError) as fault:
         raise SystemExit(str(fault)) from None
     except DomainError as fault:
         fields = "; ".join(f"{name}: {why}" for name, why in fault.fields.items())
@@ -183,7 +183,10 @@ def keys_rotate() -> None:
 def automation_load(file: Path, clinic: UUID) -> None:
     """Publish an automation from a JSON file; its version is printed."""
     built = runtime()
-    definition = json.loads(file.read_text())
+    try:
+        definition = json.loads(file.read_text())
+    except (OSError, ValueError) as fault:
+        raise typer.BadParameter(f"{file} is no JSON file that can be read: {fault}") from None
     with built.database.transaction(clinic, SYSTEM) as uow:
         uow.session.execute(select(Clinic).where(col(Clinic.id) == clinic)).one()
         automation = load_automation(uow, definition)

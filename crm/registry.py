@@ -78,5 +78,6 @@ NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
     NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
+    NavEntry(N_("API keys"), "/settings/api-keys", "settings", "api_keys:write"),
     NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from crm.core.errors import NotFound, StaleVersion
+from crm.core.errors import N_, NotFound, StaleVersion
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from pipelines import counters
@@ -197,14 +197,16 @@ def _plan(
 ) -> tuple[StageMove, LeadStageChanged] | None:
     """Check one move, put its lead into the new stage, and return what to record of it."""
     if move.version is not None and move.version != lead.version:
-        raise StaleVersion("Changed by someone else. It was put back.")
+        raise StaleVersion(
+            N_("Somebody moved this lead meanwhile. Go back and load the page again.")
+        )
     stage = stages.get(move.to_stage_id)
     if stage is None or stage.pipeline_id != lead.pipeline_id:
         raise StageNotInPipeline(field="to_stage_id")
     if stage.id == lead.stage_id:
         return None
     if stage.kind == "lost" and uow.principal.kind == "user" and move.lost_reason_id is None:
-        raise LostReasonNeeded(field="lost_reason_id")
+        raise LostReasonNeeded(N_("Choose why this lead is lost"), field="lost_reason_id")
     if move.lost_reason_id is not None and move.lost_reason_id not in reasons:
         raise NotFound("lost reason not found")
     record, event = _record(uow, lead, move, stage)

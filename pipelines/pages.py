@@ -22,6 +22,8 @@ from pipelines.models import Lead, Stage
 
 router = APIRouter(include_in_schema=False)
 
+LeadReader = Annotated[SignedIn, require("leads:read")]
+
 
 class MoveForm(FormModel):
     """A move from the Move menu."""
@@ -44,8 +46,10 @@ def start(request: Request) -> Response:
     return see_other(request, "pipelines:pipeline")
 
 
-@router.get("/pipeline", name="pipelines:pipeline", dependencies=[require("leads:read")])
-def pipeline(request: Request, uow: ClinicUow, pipeline: UUID | None = None) -> Response:
+@router.get("/pipeline", name="pipelines:pipeline")
+def pipeline(
+    request: Request, uow: ClinicUow, login: LeadReader, pipeline: UUID | None = None
+) -> Response:
     """Show a pipeline's leads by stage; the default pipeline where none is named."""
     every = queries.pipelines(uow)
     chosen = next((row for row in every if pipeline in (None, row.id)), None)
@@ -59,13 +63,18 @@ def pipeline(request: Request, uow: ClinicUow, pipeline: UUID | None = None) -> 
         chosen=chosen,
         columns=queries.columns(uow, chosen.id) if chosen else [],
         lost_reasons=queries.lost_reasons(uow),
+        may_move=may(login.role, "leads:move"),
     )
 
 
-@router.get(
-    "/pipeline/stages/{stage_id}", name="pipelines:stage", dependencies=[require("leads:read")]
-)
-def stage(request: Request, uow: ClinicUow, stage_id: UUID, after: UUID | None = None) -> Response:
+@router.get("/pipeline/stages/{stage_id}", name="pipelines:stage")
+def stage(
+    request: Request,
+    uow: ClinicUow,
+    login: LeadReader,
+    stage_id: UUID,
+    after: UUID | None = None,
+) -> Response:
     """Show the leads of one stage, a page at a time."""
     column = queries.column(uow, stage_id, after)
     return render(
@@ -75,6 +84,7 @@ def stage(request: Request, uow: ClinicUow, stage_id: UUID, after: UUID | None =
         column=column,
         stages=queries.stages(uow, column.stage.pipeline_id),
         lost_reasons=queries.lost_reasons(uow),
+        may_move=may(login.role, "leads:move"),
     )
 
 
@@ -82,7 +92,7 @@ def stage(request: Request, uow: ClinicUow, stage_id: UUID, after: UUID | None =
 def lead(
     request: Request,
     uow: ClinicUow,
-    login: Annotated[SignedIn, require("leads:read")],
+    login: LeadReader,
     lead_id: UUID,
     before: UUID | None = None,
 ) -> Response:
@@ -110,6 +120,7 @@ def lead(
         older=events[-1].id if len(events) == timeline.PAGE else None,
         waiting=waiting_texts(uow, lead_id),
         panels=_panels(request, uow, lead_id),
+        may_move=may(login.role, "leads:move"),
     )
 
 
