@@ -43,6 +43,10 @@ class Demo:
             "FRONTDESK_DATA": str(self.folder / "data"),
             "FRONTDESK_ENV": "demo",
             "PORT": str(self.port),
+            # What a killed worker held is free soon, and whether its texts left is asked soon.
+            "LEASE_SECONDS": "10",
+            "HEARTBEAT_SECONDS": "2",
+            "UNCONFIRMED_ASK_AFTER": "5",
             "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", ""),
         }
 

@@ -23,7 +23,7 @@ from crm.web.csrf import SESSION_COOKIE
 from tests.support.houses import House
 
 CALM = settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,
