@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Engine, create_engine, text
@@ -23,9 +24,17 @@ from crm.core.uow import Doorbell, UnitOfWork
 _OPEN = text(
     "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
     " set_config('app.door', :door, true), transaction_timestamp(),"
+    " set_config('plan_cache_mode', :plans, true),"
     " set_config('lock_timeout', '10s', true), set_config('statement_timeout', '60s', true),"
     " set_config('idle_in_transaction_session_timeout', '120s', true)"
 )
+
+
+Plans = Literal["auto", "force_custom_plan"]
+KEPT: Plans = "auto"
+FRESH: Plans = "force_custom_plan"
+"""Plan each statement anew. A table of waiting work is empty one moment and full the next: a plan
+that was made and kept while it was empty reads the whole of it for each row when it is full."""
 
 
 def build_engine(settings: Settings, url: str) -> Engine:
@@ -79,14 +88,15 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, clinic_id: UUID, principal: Principal, *, step: str = ""
+        self, clinic_id: UUID, principal: Principal, *, step: str = "", plans: Plans = KEPT
     ) -> Iterator[UnitOfWork]:
         """Open one transaction of one clinic; commit at its end, then ring.
 
         Whatever is raised inside rolls everything back and is raised again. `step` names it for
         the kill points of fault tests.
         """
-        with self._session(tenancy.APP_ROLE, clinic=str(clinic_id)) as (session, now):
+        clinic = str(clinic_id)
+        with self._session(tenancy.APP_ROLE, clinic=clinic, plans=plans) as (session, now):
             tenancy.guard(session, clinic_id)
             uow = UnitOfWork(session, clinic_id, principal, now, self.subscriptions, self.keyring)
             yield uow
@@ -100,7 +110,7 @@ class Database:
     @contextmanager
     def system(self) -> Iterator[System]:
         """Open a transaction over all clinics. For workers and the operator's command line."""
-        with self._session(tenancy.SYSTEM_ROLE) as (session, now):
+        with self._session(tenancy.SYSTEM_ROLE, plans=FRESH) as (session, now):
             yield System(session, now, self.floors)
             session.commit()
 
@@ -112,8 +122,9 @@ class Database:
 
     @contextmanager
     def _session(
-        self, role: str, *, clinic: str = "", door: str = ""
+        self, role: str, *, clinic: str = "", door: str = "", plans: Plans = KEPT
     ) -> Iterator[tuple[Session, datetime]]:
         with Session(self.engine, autoflush=False, expire_on_commit=False) as session:
-            opened = session.execute(_OPEN, {"role": role, "clinic": clinic, "door": door}).one()
+            given = {"role": role, "clinic": clinic, "door": door, "plans": plans}
+            opened = session.execute(_OPEN, given).one()
             yield session, opened[3] + self.clock.offset

@@ -6,6 +6,7 @@ from sqlalchemy import and_, delete, select, update
 from sqlalchemy.engine import Row
 
 from crm.core.bulk import among
+from crm.core.database import FRESH
 from crm.core.events import Delivery, Event, EventRow, decode
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -26,7 +27,7 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
 
     Raises LeaseLost when another worker has taken one of them over; then nothing was done.
     """
-    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="deliver") as uow:
+    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="deliver", plans=FRESH) as uow:
         assert_held(uow.session, DELIVERIES, claim, claim.ids)
         by_consumer: dict[str, list[Event]] = {}
         rows = _claimed(uow, claim)
