@@ -86,5 +86,5 @@ class Callbacks:
         for attempt in range(1 + retries):
             answer = signed_post(url, params, auth_token)
             self._on_attempt(params["MessageSid"], params["MessageStatus"], answer)
-            if 200 <= answer < 300 or self._stopping.wait(0.1 * 2**attempt):
+            if 200 <= answer < 300 or self._stopping.wait(min(0.1 * 2**attempt, 2.0)):
                 return

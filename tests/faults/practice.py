@@ -99,7 +99,8 @@ def open_practice(
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     environment = _environment(folder, database_url, redis_url, offset_to(hour))
-    with ProviderStandIn(callbacks=True, callback_retries=8) as provider:
+    # As patient as a real provider: a web process that dies again and again is told in the end.
+    with ProviderStandIn(callbacks=True, callback_retries=100) as provider:
         environment["TWILIO_API_URL"] = provider.url
         clinic_id, api_key = _furnish(environment, provider)
         with (
