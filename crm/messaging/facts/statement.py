@@ -62,11 +62,13 @@ def _answers_at() -> Any:
     """When the patient wrote what led to the text: no keyword, and no other talk (LAW-26)."""
     event = _table(EventRow, "event")
     causes = func.jsonb_array_elements_text(_text.cause).table_valued("value", name="causes")
+    told = select(cast(causes.c.value, Uuid)).correlate(_texts)
     return (
         select(func.max(event.c.at))
         .where(
             event.c.clinic_id == _text.clinic_id,
-            event.c.id.in_(select(cast(causes.c.value, Uuid)).correlate(_texts)),
+            # An array, so that its events are looked up; joined, the clinic's are all read.
+            event.c.id == any_(func.array(told.scalar_subquery())),
             event.c.name == TextReceived.name,
             event.c.order_key == _text.address_id,
             event.c.payload["keyword"].astext.is_(None),
