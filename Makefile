@@ -8,7 +8,8 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv --quiet pip
+# Trusted is whom the machine trusts, as pip does: a clinic's network may have a proxy of its own.
+UV := $(BIN)/uv --quiet --system-certs pip
 COMPILE := $(UV) compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
