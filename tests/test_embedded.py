@@ -28,11 +28,13 @@ ROOT = Path(__file__).parents[1]
 # PostgreSQL asks for an account by this number.
 ORDINARY = next(account.pw_uid for account in pwd.getpwall() if account.pw_uid not in (0, 65534))
 PATIENT = "Canary-Patient-0042"
+# Who started the tests in the background made them, and all they start, deaf to Ctrl-C.
 LAUNCH = """
-import sys
+import signal, sys
 from pathlib import Path
 from crm import embedded
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     servers = embedded.start(Path(sys.argv[1]), fsync=False)
 except embedded.EmbeddedError as error:
