@@ -22,7 +22,7 @@ help:
 	@echo 'make run          serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
 	@echo 'make test         all tests but the fault tests; ARGS="-k word" is passed on'
 	@echo 'make test-faults  kill real processes; PROFILE=short (default) or full'
-	@echo 'make check        formatting, lint, types, layers, rules, translations'
+	@echo 'make check        formatting, lint, types, layers, rules, schema, translations'
 	@echo 'make fix          format, and repair what the linter can'
 	@echo 'make bench        measure; ARGS="..." is passed on'
 	@echo 'make setup        make the environment for development in $(VENV)'
