@@ -41,8 +41,8 @@ class NewConsent:
 
 def record_consents(uow: UnitOfWork, consents: Sequence[NewConsent]) -> list[UUID]:
     """Append to the ledger, which is never changed (LAW-10); return the ids in order."""
+    # Under this lock the rows take their `seq`, by which the last word of an address is told.
     lock_addresses(uow, [consent.address_id for consent in consents])
-    # Ids are made under the lock: by them the latest consent of an address is told.
     rows = [_consent_row(uow, consent) for consent in consents]
     uow.insert(Consent, rows)
     uow.emit(

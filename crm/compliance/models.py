@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from crm.core.models import ClinicScoped, DataClass, one_of, reference, table_args
@@ -43,10 +43,17 @@ class Consent(ClinicScoped, table=True):
         one_of("purpose", PURPOSES),
         one_of("tier", TIERS),
         one_of("action", ("granted", "revoked")),
-        Index("ix_consents_latest", "clinic_id", "address_id", "channel", "purpose", "id"),
+        Index("ix_consents_latest", "clinic_id", "address_id", "channel", "purpose", "seq"),
     )
     retention = DataClass.CONSENT
 
+    seq: int = Field(
+        default=None,
+        sa_type=BigInteger,
+        sa_column_args=(Identity(),),
+        nullable=False,
+        description="Rises in the order of an address's commits, whatever a clock says.",
+    )
     address_id: UUID
     contact_id: UUID | None = None
     channel: str

@@ -69,7 +69,7 @@ def latest_consents(
             _consents.c.address_id,
             _consents.c.channel,
             _consents.c.purpose,
-            _consents.c.id.desc(),
+            _consents.c.seq.desc(),
         )
     )
     found = (LatestConsent(*row) for row in rows)

@@ -402,6 +402,7 @@ def create_tables() -> None:
         "consents",
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("address_id", sa.Uuid(), nullable=False),
         sa.Column("contact_id", sa.Uuid(), nullable=True),
         sa.Column("channel", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -441,7 +442,7 @@ def create_tables() -> None:
     op.create_index(
         "ix_consents_latest",
         "consents",
-        ["clinic_id", "address_id", "channel", "purpose", "id"],
+        ["clinic_id", "address_id", "channel", "purpose", "seq"],
         unique=False,
     )
     op.create_table(

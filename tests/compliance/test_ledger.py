@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlmodel import col, select
 
+from crm.compliance import actions
 from crm.compliance.actions import NewConsent, lift_suppression, record_consents, suppress
 from crm.compliance.models import Consent, Suppression
 from crm.compliance.queries import latest_consents, live_suppressions
@@ -60,6 +61,16 @@ def test_the_last_word_counts_and_the_first_one_stays(uow: UnitOfWork, phone: UU
     assert {row.id for row in uow.session.scalars(select(Consent))} == {granted, revoked, again}
     assert latest_consents(uow, []) == {}
     assert record_consents(uow, []) == []
+
+
+def test_the_last_word_counts_when_the_clock_has_jumped_back(
+    uow: UnitOfWork, phone: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_consents(uow, [consent(phone)])
+    monkeypatch.setattr(actions, "new_id", lambda: UUID(int=1))
+    uow.now -= timedelta(days=1)
+    record_consents(uow, [consent(phone, "revoked")])
+    assert latest_consents(uow, [phone])[phone, "sms", "care"].granted_tier == "none"
 
 
 def test_purposes_and_channels_are_apart(uow: UnitOfWork, phone: UUID) -> None:

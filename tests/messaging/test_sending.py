@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import col, select, update
 
 from crm.accounts.models import Clinic
-from crm.compliance.actions import suppress
+from crm.compliance import actions as consent_actions
+from crm.compliance.actions import NewConsent, record_consents, suppress
 from crm.core.events import EventRow
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -149,6 +150,15 @@ def _without_consent(stage: Stage) -> UUID:
     return stage.text(stage.somebody(tier="none"))
 
 
+def _consent_taken_back_while_the_clock_was_late(stage: Stage) -> UUID:
+    ada = stage.somebody()
+    revoked = NewConsent(ada.address_id, ada.contact_id, "sms", "care", "none", "revoked")
+    with pytest.MonkeyPatch.context() as patch, stage.uow() as uow:
+        patch.setattr(consent_actions, "new_id", lambda: UUID(int=1))
+        record_consents(uow, [revoked])
+    return stage.text(ada)
+
+
 def _marketing_with_care_consent(stage: Stage) -> UUID:
     return stage.text(stage.somebody(), message_class="marketing")
 
@@ -170,6 +180,7 @@ def _too_late(stage: Stage) -> UUID:
     [
         (_suppressed, "suppressed"),
         (_without_consent, "no_consent"),
+        (_consent_taken_back_while_the_clock_was_late, "no_consent"),
         (_marketing_with_care_consent, "no_consent"),
         (_marketing_by_its_template, "no_consent"),
         (_too_late, "no_longer_useful"),

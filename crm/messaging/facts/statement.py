@@ -90,7 +90,7 @@ def _consent() -> Any:
             consent.c.channel == _text.channel,
             consent.c.purpose == purpose,
         )
-        .order_by(consent.c.id.desc())
+        .order_by(consent.c.seq.desc())
         .limit(1)
         .lateral("latest_consent")
     )
