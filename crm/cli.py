@@ -14,7 +14,7 @@ from crm import dev, embedded, seed
 from crm.accounts import cli as accounts
 from crm.accounts.models import Clinic
 from crm.core import migrating
-from crm.core.crypto import ClinicKey
+from crm.core.crypto import ClinicKey, Undecipherable
 from crm.core.errors import DomainError
 from crm.core.logging import configure_logging
 from crm.core.principal import SYSTEM
@@ -22,6 +22,8 @@ from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.furnishing import furnish
 from crm.messaging.actions.connect import connect_twilio
+from crm.privacy.chain import Walk, has_link, walk
+from crm.registry import LEDGERS
 from crm.runtime import NotConfigured, build_runtime, ring_redis
 from workers.broker import QUEUES
 from workers.main import run_scheduler, run_worker
@@ -32,6 +34,7 @@ user_app = typer.Typer(no_args_is_help=True, help="Users.")
 password_app = typer.Typer(no_args_is_help=True, help="Passwords.")
 twilio_app = typer.Typer(no_args_is_help=True, help="Twilio.")
 keys_app = typer.Typer(no_args_is_help=True, help="Encryption keys.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit trail and the consent ledger.")
 automation_app = typer.Typer(no_args_is_help=True, help="Automations.")
 for name, group in (
     ("clinic", clinic_app),
@@ -39,6 +42,7 @@ for name, group in (
     ("password", password_app),
     ("twilio", twilio_app),
     ("keys", keys_app),
+    ("audit", audit_app),
     ("automation", automation_app),
 ):
     app.add_typer(group, name=name)
@@ -177,6 +181,36 @@ def keys_rotate() -> None:
             built.database.keyring.rewrap(key)
         system.session.flush()
     typer.echo(f"{len(keys)} keys are wrapped with the newest key.")
+
+
+@audit_app.command("verify")
+def audit_verify(
+    clinic: UUID, last: Annotated[str, typer.Option(help="A last link that was kept.")] = ""
+) -> None:
+    """Walk the chains of a clinic's ledgers; names the first row that was changed or is missing."""
+    built = runtime()
+    accounts.clinic_of(built.database, clinic)
+    with built.database.transaction(clinic, SYSTEM) as uow:
+        try:
+            walks = {one: walk(uow.session, uow.keyring, one, clinic) for one in LEDGERS}
+            is_there = any(has_link(uow.session, one, clinic, last) for one in LEDGERS)
+        except Undecipherable:
+            raise SystemExit("The clinic's key is gone: nothing can be verified.") from None
+    for ledger, walked in walks.items():
+        typer.echo(f"{ledger.__tablename__}: {_told(walked)}")
+    if last and not is_there:
+        typer.echo("BROKEN, no chain has the link that was kept: its end was cut off")
+    if any(walked.fault for walked in walks.values()) or (last and not is_there):
+        raise typer.Exit(1)
+
+
+def _told(walked: Walk) -> str:
+    if walked.fault:
+        return f"BROKEN, {walked.fault}; whole rows before it: {walked.rows}"
+    return (
+        f"whole; rows: {walked.rows}, erased values: {walked.erased},"
+        f" rows not linked yet: {walked.waiting}, last link: {walked.last or 'none'}"
+    )
 
 
 @automation_app.command("load")

@@ -17,6 +17,7 @@ from crm.contacts import models as contacts_models
 from crm.core.deliveries import DELIVERIES
 from crm.core.errors import N_
 from crm.core.events import Consumer
+from crm.core.models import Chained
 from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
@@ -32,7 +33,7 @@ from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
-from workers import health, invariants
+from workers import chaining, health, invariants
 from workers import pages as work_pages
 
 MODELS = (
@@ -52,7 +53,13 @@ WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS)
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 
-JOBS: tuple[Job, ...] = (invariants.CHECK,)
+LEDGERS: tuple[type[Chained], ...] = (
+    privacy_models.AuditEntry,
+    compliance_models.ConsentWording,
+    compliance_models.Consent,
+)
+
+JOBS: tuple[Job, ...] = (invariants.CHECK, chaining.chain_job(LEDGERS))
 
 ROUTERS: tuple[APIRouter, ...] = (
     intake.router,

@@ -65,7 +65,7 @@ def user_add(
     Raises Invalid, NotFound, Conflict.
     """
     address = valid_email(email)
-    clinic = _clinic(database, clinic_id)
+    clinic = clinic_of(database, clinic_id)
     hashed = None
     if password is not None:
         check_rules(password, [name, address, clinic.name])
@@ -85,7 +85,8 @@ def user_add(
     return user.id
 
 
-def _clinic(database: Database, clinic_id: UUID) -> Clinic:
+def clinic_of(database: Database, clinic_id: UUID) -> Clinic:
+    """Return a clinic. Raises NotFound."""
     with database.transaction(clinic_id, SYSTEM) as uow:
         clinic = uow.session.get(Clinic, clinic_id)
     if clinic is None:

@@ -7,7 +7,15 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from crm.core.models import ClinicScoped, DataClass, one_of, reference, table_args
+from crm.core.models import (
+    Chained,
+    ClinicScoped,
+    DataClass,
+    chain_index,
+    one_of,
+    reference,
+    table_args,
+)
 
 Channel = Literal["sms", "email", "voice"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -17,11 +25,14 @@ Tier = Literal["none", "express", "written"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-class ConsentWording(ClinicScoped, table=True):
+class ConsentWording(ClinicScoped, Chained, table=True):
     """The exact words shown beside a consent, one row a version and language (LAW-10)."""
 
     __tablename__ = "consent_wordings"
-    __table_args__ = table_args(UniqueConstraint("clinic_id", "text_hash", "language", "purpose"))
+    __table_args__ = table_args(
+        UniqueConstraint("clinic_id", "text_hash", "language", "purpose"),
+        chain_index("consent_wordings"),
+    )
     retention = DataClass.CONSENT
 
     language: str
@@ -32,7 +43,7 @@ class ConsentWording(ClinicScoped, table=True):
     created_at: datetime
 
 
-class Consent(ClinicScoped, table=True):
+class Consent(ClinicScoped, Chained, table=True):
     """One event of the ledger: granted or revoked, with its evidence; never changed (LAW-1)."""
 
     __tablename__ = "consents"
@@ -44,8 +55,10 @@ class Consent(ClinicScoped, table=True):
         one_of("tier", TIERS),
         one_of("action", ("granted", "revoked")),
         Index("ix_consents_latest", "clinic_id", "address_id", "channel", "purpose", "seq"),
+        chain_index("consents"),
     )
     retention = DataClass.CONSENT
+    erasable = frozenset({"evidence"})
 
     seq: int = Field(
         default=None,

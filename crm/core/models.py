@@ -1,4 +1,4 @@
-"""What every table shares: the clinic it belongs to, its data class, and waiting work."""
+"""What tables share: the clinic they belong to, their data class, waiting work, and chains."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, MetaData, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 from sqlmodel import Field, SQLModel
 
@@ -61,6 +62,27 @@ class Due(SQLModel):
     last_error: str | None = None
     dead_at: datetime | None = None
     queue: str = "default"
+
+
+class Chained(SQLModel):
+    """A row of a ledger: inserted free, never changed, and later linked to the row before it.
+
+    `erasable` names the columns whose values may be erased; the chain knows commitments to them.
+    """
+
+    erasable: ClassVar[frozenset[str]] = frozenset()
+
+    chain_seq: int | None = Field(default=None, sa_type=BigInteger)
+    chain_hash: str | None = None
+    commitments: dict[str, str] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+
+
+CHAIN_COLUMNS = tuple(Chained.model_fields)
+
+
+def chain_index(table: str) -> Index:
+    """Return the index of a table with `Chained`: a clinic's rows by place, those without last."""
+    return Index(f"uq_{table}_chain", "clinic_id", "chain_seq", unique=True)
 
 
 def reference(column: str, table: str) -> ForeignKeyConstraint:

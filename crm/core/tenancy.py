@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
-from crm.core.models import ClinicScoped
+from crm.core.models import CHAIN_COLUMNS, ClinicScoped
 
 APP_ROLE = "frontdesk_app"
 SYSTEM_ROLE = "frontdesk_system"
@@ -85,12 +85,32 @@ def _server_version(connection: Connection) -> int:
 
 def rls_statements(table: str, clinic_column: str = "clinic_id") -> Iterable[str]:
     """Yield the statements that put a clinic table behind the second wall."""
+    yield from _wall(table, clinic_column)
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP_ROLE}, {SYSTEM_ROLE}"
+
+
+def append_only_statements(table: str) -> Iterable[str]:
+    """Yield the statements for a clinic table whose rows nobody changes or deletes."""
+    yield from _wall(table, "clinic_id")
+    yield f"GRANT SELECT, INSERT ON {table} TO {APP_ROLE}, {SYSTEM_ROLE}"
+
+
+def ledger_statements(table: str) -> Iterable[str]:
+    """Yield the statements for an append-only table that is chained: each row is linked once."""
+    yield from append_only_statements(table)
+    yield f"GRANT UPDATE ({', '.join(CHAIN_COLUMNS)}) ON {table} TO {SYSTEM_ROLE}"
+    yield (
+        f"CREATE POLICY once ON {table} AS RESTRICTIVE FOR UPDATE TO {SYSTEM_ROLE}"
+        " USING (chain_seq IS NULL) WITH CHECK (chain_seq IS NOT NULL)"
+    )
+
+
+def _wall(table: str, clinic_column: str) -> Iterable[str]:
     mine = f"{clinic_column} = {_CLINIC}"
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     yield f"CREATE POLICY app ON {table} TO {APP_ROLE} USING ({mine}) WITH CHECK ({mine})"
     yield f"CREATE POLICY system ON {table} TO {SYSTEM_ROLE} USING (true) WITH CHECK (true)"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP_ROLE}, {SYSTEM_ROLE}"
 
 
 def door_statements(table: str) -> Iterable[str]:

@@ -55,8 +55,7 @@ def audit(
     noted = {name: _code(name, value) for name, value in details.items()}
     if came.login_id is not None:
         noted.setdefault("login_id", str(came.login_id))
-    if action.startswith("login.") and came.user_agent:
-        noted["user_agent"] = came.user_agent[:MAX_USER_AGENT]
+    is_sign_in = action.startswith("login.")
     entry = {
         "id": new_id(),
         "action": action,
@@ -67,6 +66,7 @@ def audit(
         "at": uow.now,
         "request_id": came.request_id,
         "ip": came.ip,
+        "user_agent": (came.user_agent or "")[:MAX_USER_AGENT] or None if is_sign_in else None,
         "details": noted,
     }
     uow.insert(AuditEntry, [entry])

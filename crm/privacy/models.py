@@ -8,15 +8,18 @@ from sqlalchemy import Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from crm.core.models import ClinicScoped, DataClass, table_args
+from crm.core.models import Chained, ClinicScoped, DataClass, chain_index, table_args
 
 
-class AuditEntry(ClinicScoped, table=True):
-    """One audited act; rows are inserted free and linked into a chain by a job."""
+class AuditEntry(ClinicScoped, Chained, table=True):
+    """One audited act."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = table_args(Index("ix_audit_entries_at", "clinic_id", "at"))
+    __table_args__ = table_args(
+        Index("ix_audit_entries_at", "clinic_id", "at"), chain_index("audit_entries")
+    )
     retention = DataClass.LOG
+    erasable = frozenset({"ip", "user_agent"})
 
     action: str
     principal_kind: str
@@ -26,6 +29,5 @@ class AuditEntry(ClinicScoped, table=True):
     at: datetime
     request_id: str | None = None
     ip: str | None = None
+    user_agent: str | None = None
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    chained_seq: int | None = None
-    chain_hash: str | None = None

@@ -16,20 +16,15 @@ CLINIC_TABLES = (
     "addresses",
     "api_keys",
     "appointment_requests",
-    "audit_entries",
     "automations",
     "channel_accounts",
     "clinic_keys",
     "communications",
-    "consent_wordings",
-    "consents",
     "contact_addresses",
     "contacts",
     "conversations",
     "deliveries",
     "enrollments",
-    "events",
-    "field_changes",
     "leads",
     "logins",
     "lost_reasons",
@@ -40,16 +35,22 @@ CLINIC_TABLES = (
     "request_forms",
     "search_terms",
     "senders",
-    "sequence_versions",
     "stage_counters",
-    "stage_moves",
     "stages",
-    "step_runs",
     "suppressions",
-    "template_versions",
     "templates",
     "webhook_events",
 )
+# Nobody changes or deletes their rows; what erasure needs will be granted to it alone.
+APPEND_ONLY_TABLES = (
+    "events",
+    "field_changes",
+    "sequence_versions",
+    "stage_moves",
+    "step_runs",
+    "template_versions",
+)
+LEDGERS = ("audit_entries", "consent_wordings", "consents")
 HOT_TABLES = ("events", "deliveries", "communications", "enrollments")
 
 
@@ -98,12 +99,17 @@ def create_tables() -> None:
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("request_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("ip", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("user_agent", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("chained_seq", sa.Integer(), nullable=True),
+        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
         sa.Column("chain_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("commitments", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_audit_entries")),
     )
     op.create_index("ix_audit_entries_at", "audit_entries", ["clinic_id", "at"], unique=False)
+    op.create_index(
+        "uq_audit_entries_chain", "audit_entries", ["clinic_id", "chain_seq"], unique=True
+    )
     op.create_table(
         "automations",
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
@@ -172,6 +178,9 @@ def create_tables() -> None:
         sa.Column("text", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("text_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
+        sa.Column("chain_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("commitments", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_consent_wordings")),
         sa.UniqueConstraint(
             "clinic_id",
@@ -180,6 +189,9 @@ def create_tables() -> None:
             "purpose",
             name=op.f("uq_consent_wordings_clinic_id_text_hash_language_purpose"),
         ),
+    )
+    op.create_index(
+        "uq_consent_wordings_chain", "consent_wordings", ["clinic_id", "chain_seq"], unique=True
     )
     op.create_table(
         "contacts",
@@ -415,6 +427,9 @@ def create_tables() -> None:
         sa.Column("principal_kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("principal_id", sa.Uuid(), nullable=True),
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
+        sa.Column("chain_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("commitments", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint(
             "action IN ('granted', 'revoked')", name=op.f("ck_consents_action_known")
         ),
@@ -445,6 +460,7 @@ def create_tables() -> None:
         ["clinic_id", "address_id", "channel", "purpose", "seq"],
         unique=False,
     )
+    op.create_index("uq_consents_chain", "consents", ["clinic_id", "chain_seq"], unique=True)
     op.create_table(
         "contact_addresses",
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
@@ -1030,6 +1046,8 @@ def create_tables() -> None:
 def guard_tables() -> None:
     statements = [
         *(line for table in CLINIC_TABLES for line in tenancy.rls_statements(table)),
+        *(line for table in APPEND_ONLY_TABLES for line in tenancy.append_only_statements(table)),
+        *(line for table in LEDGERS for line in tenancy.ledger_statements(table)),
         *tenancy.rls_statements("clinics", "id"),
         *tenancy.door_statements("doors"),
         *tenancy.users_statements("users"),

@@ -115,7 +115,7 @@ def test_a_failed_sign_in_is_on_the_record_of_every_clinic_of_the_account(
     for place in (clinic, other_clinic):
         [entry] = entries(runtime, place, "login.failed")
         assert (entry.object_id, entry.ip) == (user, "203.0.113.7")
-        assert entry.details["user_agent"] == "Probe/1.0"
+        assert entry.user_agent == "Probe/1.0"
         assert entry.request_id
 
 
@@ -130,7 +130,7 @@ def test_a_sign_in_and_a_sign_out_are_on_the_record(
     [opened] = entries(runtime, clinic, "login.opened")
     [ended] = entries(runtime, clinic, "login.ended")
     assert (opened.principal_kind, opened.principal_id) == ("user", user)
-    assert opened.details["user_agent"] == "Probe/1.0"
+    assert opened.user_agent == "Probe/1.0"
     assert ended.details["reason"] == "signed_out"
     assert ended.object_id == opened.object_id
     assert ended.details["login_id"] == str(opened.object_id)
