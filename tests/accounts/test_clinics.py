@@ -65,6 +65,28 @@ def test_switching_ends_the_login_that_was_left(
     assert thief.get("/probe").status_code == 303
 
 
+def test_switching_gives_no_new_hours(
+    browser: Browser,
+    people: People,
+    clinic: UUID,
+    other_clinic: UUID,
+    clock: Clock,
+    runtime: Runtime,
+) -> None:
+    people.add(clinic)
+    browser.sign_in()
+    people.add(other_clinic, password=None)
+    for number in range(runtime.settings.session_hours * 6 - 1):
+        clock.advance(minutes=10)
+        target = clinic if number % 2 else other_clinic
+        moved = browser.submit("/probe", "/switch-clinic", clinic_id=str(target))
+        assert moved.status_code == 303
+
+    assert browser.get("/probe").status_code == 200
+    clock.advance(minutes=10)
+    assert browser.get("/probe").status_code == 303
+
+
 def test_a_clinic_where_one_does_not_work_is_an_unknown_one(
     browser: Browser, people: People, clinic: UUID, other_clinic: UUID
 ) -> None:

@@ -90,18 +90,19 @@ def _open_where_last(
         if user.password_hash != verified.password_hash or user.is_disabled:
             return None  # it was changed while it was being compared
         user.password_hash = fresh_hash
-        token, login_id = _open(uow, user, accounts.settings.session_hours)
+        expires_at = uow.now + timedelta(hours=accounts.settings.session_hours)
+        token, login_id = _open(uow, user, expires_at)
         audit(uow, "login.opened", "login", login_id)
     return Opened(token, login_id, user.id, clinic_id, len(places))
 
 
-def _open(uow: UnitOfWork, user: User, hours: int) -> tuple[str, UUID]:
+def _open(uow: UnitOfWork, user: User, expires_at: datetime) -> tuple[str, UUID]:
     came = origin()
     login = Login(
         user_id=user.id,
         created_at=uow.now,
         seen_at=uow.now,
-        expires_at=uow.now + timedelta(hours=hours),
+        expires_at=expires_at,
         ip=came.ip,
         user_agent=(came.user_agent or "")[:MAX_USER_AGENT] or None,
         epoch=user.login_epoch,
@@ -123,7 +124,7 @@ def note_failure(database: Database, email: str) -> None:
 
 
 def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> Opened:
-    """End the login and open one in another clinic of the same user.
+    """End the login and open one in another clinic of the same user, for the hours that were left.
 
     Raises NotFound where he does not work there: an unknown clinic gives the same answer.
     """
@@ -137,7 +138,7 @@ def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> O
         fresh = locked_user(uow, user.id)
         if live_membership(uow, user.id) is None or fresh.login_epoch != current.login.epoch:
             raise NotFound
-        token, login_id = _open(uow, fresh, accounts.settings.session_hours)
+        token, login_id = _open(uow, fresh, current.login.expires_at)
         audit(uow, "login.opened", "login", login_id, by="switch")
     with database.transaction(current.clinic.id, principal) as uow:
         end_login(uow, current.login.id, "switched")
