@@ -52,7 +52,10 @@ def main() -> None:
     """Run the command; what the operator can mend is one line, not a traceback."""
     try:
         app()
-    except (NotConfigured, seed.NotSeeded, embedded.EmbeddedError) as fault:
+    except (
+        *(NotConfigured, seed.NotSeeded, embedded.EmbeddedError),
+        migrating.DatabaseBusy,
+    ) as fault:
         raise SystemExit(str(fault)) from None
     except DomainError as fault:
         fields = "; ".join(f"{name}: {why}" for name, why in fault.fields.items())

@@ -6,12 +6,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from crm.core import tenancy
 
 _FOLDER = Path(__file__).parents[2] / "migrations"
 _LOCK_TIMEOUT = "10s"
+
+
+class DatabaseBusy(RuntimeError):
+    """A migration waited too long for a lock; those before it are done, of it nothing is."""
 
 
 def config(connection: Connection) -> Config:
@@ -39,7 +45,8 @@ def upgrade(url: str, *, login: str | None = None) -> None:
     """Create the roles where they are missing and run every migration not yet run.
 
     `login` is the role of `DATABASE_URL` where the owner is another one. Two at once wait for
-    each other. Raises ProgrammingError where the roles are missing and may not be created.
+    each other. Raises DatabaseBusy, and ProgrammingError where the roles are missing and may not
+    be created.
     """
     engine = create_engine(url)
     try:
@@ -50,12 +57,24 @@ def upgrade(url: str, *, login: str | None = None) -> None:
                 tenancy.set_up_roles(connection, user)
             connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
             connection.commit()
-            command.upgrade(config(connection), "head")
+            _migrate(connection)
             connection.commit()
             connection.execute(text("SELECT pg_advisory_unlock(7242)"))
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _migrate(connection: Connection) -> None:
+    try:
+        command.upgrade(config(connection), "head")
+    except OperationalError as fault:
+        if not isinstance(fault.orig, LockNotAvailable):
+            raise
+        raise DatabaseBusy(
+            f"A migration waited {_LOCK_TIMEOUT} for a lock that somebody holds, and gave up so"
+            " that nobody waits behind it. Nothing of it was kept: run `frontdesk migrate` again."
+        ) from fault
 
 
 def is_current(connection: Connection) -> bool:
