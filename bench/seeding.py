@@ -19,8 +19,7 @@ from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import add_template
 from crm.messaging.actions.connect import connect_twilio
-from pipelines.actions import NewLead, add_pipeline, create_leads
-from pipelines.models import Lead
+from pipelines.actions import CreatedLead, NewLead, add_pipeline, create_leads
 
 STAGES = (("New", "open"), ("Contacted", "open"), ("Booked", "booked"), ("Lost", "lost"))
 TEXT = {
@@ -113,7 +112,7 @@ def furnish(uow: UnitOfWork, number: int, sequence: dict[str, Any]) -> Automatio
     return load_automation(uow, sequence)
 
 
-def add_leads(uow: UnitOfWork, first: int, count: int) -> list[Lead]:
+def add_leads(uow: UnitOfWork, first: int, count: int) -> list[CreatedLead]:
     """Make people with a phone, a care consent and a lead each, numbered from `first`."""
     people = [
         Person(f"Contact {n}", f"+1202{_FIRST_PHONE + n:07d}", None, "en")

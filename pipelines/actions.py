@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -28,6 +29,15 @@ class NewLead:
     value_cents: int = 0
     request_id: UUID | None = None
     id: UUID = field(default_factory=new_id)
+
+
+class CreatedLead(NamedTuple):
+    """A lead that was just made, and where it stands."""
+
+    id: UUID
+    contact_id: UUID
+    pipeline_id: UUID
+    stage_id: UUID
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ def add_pipeline(
     return pipeline
 
 
-def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[Lead]:
+def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[CreatedLead]:
     """Create leads in the first open stage of their pipelines.
 
     Raises NoPipeline where there is none.
@@ -74,29 +84,30 @@ def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[Lead]:
     if not leads:
         return []
     entries = _entry_stages(uow)
-    created = [_lead(uow, new, entries) for new in leads]
-    uow.insert(Lead, [lead.model_dump(exclude={"clinic_id"}) for lead in created])
-    for lead in created:
-        counters.count(uow, lead.stage_id, 1, lead.value_cents)
+    created = [_place(new, entries) for new in leads]
+    rows = [_row(uow, new, one) for new, one in zip(leads, created, strict=True)]
+    uow.insert(Lead, rows)
+    for new, one in zip(leads, created, strict=True):
+        counters.count(uow, one.stage_id, 1, new.value_cents)
     uow.emit(
         LeadCreated(
-            order_key=lead.id,
-            lead_id=lead.id,
-            contact_id=lead.contact_id,
-            pipeline_id=lead.pipeline_id,
-            stage_id=lead.stage_id,
-            source=lead.source,
+            order_key=one.id,
+            lead_id=one.id,
+            contact_id=one.contact_id,
+            pipeline_id=one.pipeline_id,
+            stage_id=one.stage_id,
+            source=new.source,
             request_id=new.request_id,
         )
-        for lead, new in zip(created, leads, strict=True)
+        for new, one in zip(leads, created, strict=True)
     )
     return created
 
 
-def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, Stage]:
-    """Return the first open stage by pipeline, and the default pipeline's under None."""
+def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, tuple[UUID, UUID]]:
+    """Return (pipeline, its first open stage) by pipeline, and the default one's under None."""
     rows = uow.session.execute(
-        select(Pipeline, Stage)
+        select(col(Pipeline.id), col(Stage.id))
         .join(
             Stage,
             (col(Stage.clinic_id) == col(Pipeline.clinic_id))
@@ -105,33 +116,36 @@ def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, Stage]:
         .where(col(Pipeline.clinic_id) == uow.clinic_id, col(Stage.kind) == "open")
         .order_by(col(Pipeline.is_default).desc(), col(Pipeline.position), col(Stage.position))
     )
-    entries: dict[UUID | None, Stage] = {}
-    for pipeline, stage in rows:
-        entries.setdefault(None, stage)
-        entries.setdefault(pipeline.id, stage)
+    entries: dict[UUID | None, tuple[UUID, UUID]] = {}
+    for pipeline_id, stage_id in rows:
+        entries.setdefault(None, (pipeline_id, stage_id))
+        entries.setdefault(pipeline_id, (pipeline_id, stage_id))
     return entries
 
 
-def _lead(uow: UnitOfWork, new: NewLead, entries: Mapping[UUID | None, Stage]) -> Lead:
-    stage = entries.get(new.pipeline_id)
-    if stage is None:
+def _place(new: NewLead, entries: Mapping[UUID | None, tuple[UUID, UUID]]) -> CreatedLead:
+    if new.pipeline_id not in entries:
         raise NoPipeline
-    return Lead(
-        id=new.id,
-        clinic_id=uow.clinic_id,
-        contact_id=new.contact_id,
-        pipeline_id=stage.pipeline_id,
-        stage_id=stage.id,
-        stage_kind=stage.kind,
-        stage_entered_at=uow.now,
-        source=new.source,
-        campaign=dict(new.campaign),
-        landing_page=new.landing_page,
-        service=new.service,
-        value_cents=new.value_cents,
-        created_at=uow.now,
-        requested_at=uow.now,
-    )
+    return CreatedLead(new.id, new.contact_id, *entries[new.pipeline_id])
+
+
+def _row(uow: UnitOfWork, new: NewLead, created: CreatedLead) -> dict[str, object]:
+    return {
+        "id": created.id,
+        "contact_id": created.contact_id,
+        "pipeline_id": created.pipeline_id,
+        "stage_id": created.stage_id,
+        "stage_kind": "open",
+        "stage_entered_at": uow.now,
+        "source": new.source,
+        "campaign": new.campaign,
+        "landing_page": new.landing_page,
+        "service": new.service,
+        "value_cents": new.value_cents,
+        "created_at": uow.now,
+        "requested_at": uow.now,
+        "version": 1,
+    }
 
 
 def request_again(uow: UnitOfWork, again: Sequence[RequestedAgain]) -> None:

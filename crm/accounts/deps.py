@@ -80,12 +80,13 @@ def _come_from(request: Request, login_id: UUID | None = None) -> None:
     )
 
 
-async def verify_write(request: Request, _origin: Annotated[None, Depends(note_origin)]) -> None:
+async def verify_write(request: Request) -> None:
     """Refuse a write that none of our pages sent (SEC-2); a dependency of the whole application.
 
-    A page left open in another clinic has an old token too: it is told what is the matter.
-    Raises Forbidden, WrongClinic.
+    A page left open in another clinic has an old token too: it is told what is the matter. What
+    the request does is audited with where it came from. Raises Forbidden, WrongClinic.
     """
+    _come_from(request)
     try:
         await verify_csrf(request)
     except Forbidden:

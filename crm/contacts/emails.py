@@ -24,8 +24,10 @@ def parse(text: str) -> str | None:
     address = (bracketed[1] if bracketed else written).strip()
     address = re.sub(r"(?i)^mailto:", "", address)
     checked = _check(address)
+    if checked is None or checked == (lowered := normalize("NFC", checked.lower())):
+        return checked
     # Lower case can leave a form that is no longer an address or no longer normal; check again.
-    return checked and _check(normalize("NFC", checked.lower()))
+    return _check(lowered)
 
 
 def _check(address: str) -> str | None:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import category, normalize
 
 import phonenumbers
@@ -31,7 +32,11 @@ class Phone:
     """
 
     e164: str | None = None
-    zones: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The IANA zones of the number's area."""
+        return _zones(self.e164) if self.e164 else ()
 
     def __bool__(self) -> bool:
         return self.e164 is not None
@@ -53,7 +58,7 @@ def parse(text: str, region: str) -> Phone:
     found = next(_readings(cleaned, region.upper()), None)
     if found is None:
         return NO_PHONE
-    return Phone(_e164(found), _zones(found))
+    return Phone(_e164(found))
 
 
 def national(e164: str, region: str) -> str:
@@ -112,8 +117,9 @@ def _e164(number: PhoneNumber) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
-def _zones(number: PhoneNumber) -> tuple[str, ...]:
-    zones = frozenset(timezone.time_zones_for_number(number))
+@lru_cache(maxsize=65_536)
+def _zones(e164: str) -> tuple[str, ...]:
+    zones = frozenset(timezone.time_zones_for_number(phonenumbers.parse(e164, None)))
     if zones == _ALL_OF_NORTH_AMERICA:
         return ()
     return tuple(sorted(zones - _NOT_A_PLACE))

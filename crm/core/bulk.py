@@ -4,14 +4,12 @@ A list of rows travels as one JSON text, which the database takes apart by the c
 small part of what it costs to send rows, or arrays of their values, through the driver one by one.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from functools import cache
 from typing import Any
-from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import JSON, ColumnElement, Table, Text, any_, bindparam, cast, column, func, select
 from sqlalchemy import literal as literal_of
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
@@ -34,17 +32,18 @@ def insert_rows(
     """Insert rows, all of the same columns, in their order, with one statement.
 
     `skip_known` leaves rows alone that a unique key knows. Returns what `returning` names. Raises
-    ValueError where columns differ, TypeError for a value that has no form as text, such as a time
-    without a zone.
+    ValueError where columns differ or a value has no form as JSON, TypeError for bytes and for a
+    time without a zone (looked for in the first row: a column is of one kind).
     """
     if not rows:
         return []
     names = rows[0].keys()
     if any(row.keys() != names for row in rows):
         raise ValueError("rows of different columns")
+    if any(_has_no_form(value) for value in rows[0].values()):
+        raise TypeError("bytes, or a time without a zone")
     statement = _statement(table, tuple(names), skip_known, returning)
-    written = json.dumps(rows, ensure_ascii=False, default=_written)
-    result = session.execute(statement, {"rows": written})
+    result = session.execute(statement, {"rows": to_json(rows).decode()})
     return list(result) if returning else []
 
 
@@ -65,15 +64,5 @@ def _statement(
     return statement  # type: ignore[no-any-return]
 
 
-def _written(value: object) -> str:
-    if isinstance(value, UUID | Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise TypeError("a time without a zone")
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    raise TypeError(type(value).__name__)
+def _has_no_form(value: object) -> bool:
+    return isinstance(value, bytes) or (isinstance(value, datetime) and value.tzinfo is None)

@@ -1,15 +1,18 @@
 """Shared commits: what arrives while a commit is in flight goes into the next one.
 
-Threads bring items of a key (a clinic and who acts in it). One of them leads: it takes what
-waits, runs it as one batch, and hands the lead to somebody who arrived meanwhile. Each thread gets
-its own answer or its own error, and only after the batch is committed.
+Callers bring items of a key (a clinic and who acts in it). One thread at a time leads a key: it
+takes what waits, runs it as one batch, and goes to the end of the line while more has arrived.
+Each caller gets its own answer or its own error, and only after the batch is committed. A caller
+that is a coroutine waits without a thread.
 """
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -22,6 +25,9 @@ Answer = TypeVar("Answer")
 
 MOST = 64
 """Items of one batch: more would only make its first one wait."""
+
+LEADERS = 8
+"""Keys whose batches run at once, each with a connection."""
 
 _REPEATS = 3
 
@@ -36,30 +42,14 @@ class Overtaken(Conflict):
     code = "overtaken"
 
 
-@dataclass
-class _Ticket(Generic[Item, Answer]):
+class _Ticket(NamedTuple, Generic[Item, Answer]):
     item: Item
-    woken: threading.Event = field(default_factory=threading.Event)
-    is_done: bool = False
-    answer: list[Answer] = field(default_factory=list)
-    error: BaseException | None = None
-
-    def finish(self, answer: Answer) -> None:
-        self.answer.append(answer)
-        self._end()
-
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        self._end()
-
-    def _end(self) -> None:
-        self.is_done = True
-        self.woken.set()
+    answer: Future[Answer]
 
 
 @dataclass
 class Grouping(Generic[Key, Item, Answer]):
-    """Runs items of many threads in few transactions.
+    """Runs items of many callers in few transactions.
 
     `run(key, items)` is one transaction: it returns an answer for each item, in order, after its
     commit, or raises and has done nothing. Where it raises, its items run one by one, so that
@@ -71,55 +61,55 @@ class Grouping(Generic[Key, Item, Answer]):
     most: int = MOST
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _waiting: dict[Key, deque[_Ticket[Item, Answer]]] = field(default_factory=dict)
+    _leaders: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(LEADERS, thread_name_prefix="grouping")
+    )
 
     def submit(self, key: Key, item: Item) -> Answer:
         """Run an item, together with whatever else of its key arrives now; return its answer.
 
         Raises what `run` raises for this item alone.
         """
-        ticket: _Ticket[Item, Answer] = _Ticket(item)
+        return self._enter(key, item).result()
+
+    async def submitted(self, key: Key, item: Item) -> Answer:
+        """Run an item as `submit` does; who is cancelled before its batch begins runs nothing."""
+        return await asyncio.wrap_future(self._enter(key, item))
+
+    def _enter(self, key: Key, item: Item) -> Future[Answer]:
+        ticket: _Ticket[Item, Answer] = _Ticket(item, Future())
         with self._guard:
-            queue = self._waiting.get(key)
-            if queue is None:
-                # Somebody leads as long as the key has a queue, so this thread does now.
-                self._waiting[key] = deque()
-            else:
-                queue.append(ticket)
-        if queue is None or not self._wait(ticket):
-            self._lead(key, ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.answer[0]
+            # A key has a queue as long as somebody leads it.
+            is_led = key in self._waiting
+            self._waiting.setdefault(key, deque()).append(ticket)
+        if not is_led:
+            self._leaders.submit(self._lead, key)
+        return ticket.answer
 
-    @staticmethod
-    def _wait(ticket: _Ticket[Item, Answer]) -> bool:
-        """Wait until the item is done; return False where this thread is to lead instead."""
-        ticket.woken.wait()
-        return ticket.is_done
-
-    def _lead(self, key: Key, own: _Ticket[Item, Answer]) -> None:
+    def _lead(self, key: Key) -> None:
         with self._guard:
             queue = self._waiting[key]
-            batch = [own, *(queue.popleft() for _ in range(min(len(queue), self.most - 1)))]
+            taken = [queue.popleft() for _ in range(min(len(queue), self.most))]
+        batch = [ticket for ticket in taken if ticket.answer.set_running_or_notify_cancel()]
         try:
-            self._run(key, batch)
+            if batch:
+                self._run(key, batch)
         finally:
-            self._hand_over(key)
+            self._go_on(key)
             for ticket in batch:
-                if not ticket.is_done:
-                    ticket.fail(LeaderLost())
+                if not ticket.answer.done():
+                    ticket.answer.set_exception(LeaderLost())
 
-    def _hand_over(self, key: Key) -> None:
+    def _go_on(self, key: Key) -> None:
         with self._guard:
-            queue = self._waiting[key]
-            if queue:
-                queue.popleft().woken.set()
-            else:
+            if not self._waiting[key]:
                 del self._waiting[key]
+                return
+        self._leaders.submit(self._lead, key)
 
     def _run(self, key: Key, batch: list[_Ticket[Item, Answer]]) -> None:
         try:
-            answers = self._answers(key, batch)
+            answers = self._answers(key, [ticket.item for ticket in batch])
         except Exception as fault:
             if len(batch) > 1 and not is_transient(fault):
                 for ticket in batch:
@@ -127,13 +117,12 @@ class Grouping(Generic[Key, Item, Answer]):
                 return
             # A database that is gone is gone for each of them; nobody waits for 64 time-outs.
             for ticket in batch:
-                ticket.fail(fault)
+                ticket.answer.set_exception(fault)
             return
         for ticket, answer in zip(batch, answers, strict=True):
-            ticket.finish(answer)
+            ticket.answer.set_result(answer)
 
-    def _answers(self, key: Key, batch: list[_Ticket[Item, Answer]]) -> Sequence[Answer]:
-        items = [ticket.item for ticket in batch]
+    def _answers(self, key: Key, items: Sequence[Item]) -> Sequence[Answer]:
         for _ in range(_REPEATS - 1):
             try:
                 return self.run(key, items)

@@ -1,5 +1,6 @@
-"""Threads that share commits: each gets its own answer, and nobody pays for another."""
+"""Callers that share commits: each gets its own answer, and nobody pays for another."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from crm.core.grouping import Grouping, Overtaken
+from crm.core.grouping import Grouping, LeaderLost, Overtaken
 
 PATIENCE = 30
 
@@ -127,7 +128,7 @@ def test_a_leader_that_is_torn_down_does_not_strand_the_others() -> None:
     faults = iter([SystemExit(), None])
     batches = Batches(lambda items: next(faults))  # type: ignore[arg-type, return-value]
     first, others = behind_one(batches, [2])
-    with pytest.raises(SystemExit):
+    with pytest.raises(LeaderLost):
         first.result()
     assert others[0].result() == 20
 
@@ -142,3 +143,22 @@ def test_many_threads_each_get_their_own_answer() -> None:
         ]
     assert sorted(n for _, items in batches.seen for n in items) == list(range(500))
     assert grouping._waiting == {}
+
+
+def test_coroutines_wait_without_a_thread_and_share_a_commit() -> None:
+    batches = Batches()
+    grouping = Grouping[str, int, int](batches)
+
+    async def gather() -> list[int]:
+        first = asyncio.ensure_future(grouping.submitted("a", 1))
+        await asyncio.to_thread(batches.entered.acquire, timeout=PATIENCE)
+        others = [asyncio.ensure_future(grouping.submitted("a", n)) for n in range(2, 50)]
+        given_up = asyncio.ensure_future(grouping.submitted("a", 99))
+        await asyncio.to_thread(queued, grouping, "a", 49)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        batches.go()
+        return list(await asyncio.gather(first, *others))
+
+    assert asyncio.run(gather()) == [n * 10 for n in range(1, 50)]
+    assert batches.seen == [("a", [1]), ("a", list(range(2, 50)))]

@@ -33,7 +33,7 @@ def lead(uow: UnitOfWork, value_cents: int = 0) -> Lead:
     contact = Contact(name="Ana", created_at=uow.now)
     uow.add(contact)
     [created] = create_leads(uow, [NewLead(contact.id, value_cents=value_cents)])
-    return created
+    return uow.get(Lead, created.id)
 
 
 def counted(runtime: Runtime) -> dict[UUID, tuple[int, int]]:

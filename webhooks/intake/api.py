@@ -80,7 +80,7 @@ async def api_caller(
     return caller
 
 
-async def raw_body(request: Request) -> str:
+async def _body(request: Request) -> str:
     """Return the body as it came. Raises Invalid where it is not UTF-8."""
     sent = await request.body()
     text = sent.decode(errors="replace")
@@ -96,10 +96,9 @@ async def raw_body(request: Request) -> str:
     response_model=None,
     responses=RESPONSES,
 )
-def send_appointment_request(
+async def send_appointment_request(
     request: Request,
     caller: Annotated[Caller, Depends(api_caller)],
-    body: Annotated[str, Depends(raw_body)],
     data: AppointmentRequestIn,
     idempotency_key: Annotated[
         str,
@@ -119,11 +118,11 @@ def send_appointment_request(
         data=data,
         idempotency_key=idempotency_key,
         channel=f"api:{caller.principal.id}",
-        body=body,
+        body=await _body(request),
         region=caller.region,
         default_language=caller.language,
         evidence={"given_to": "api"},
     )
-    accepted = desk_of(request).accept(caller.clinic_id, caller.principal, incoming)
+    accepted = await desk_of(request).accepted(caller.clinic_id, caller.principal, incoming)
     answer = {"request_id": str(accepted.request_id), "lead_id": str(accepted.lead_id)}
     return JSONResponse(answer, 202)

@@ -44,7 +44,7 @@ class Caller:
 
 @dataclass
 class Desk:
-    """Takes requests in for one process; threads that arrive together share a commit."""
+    """Takes requests in for one process; those that arrive together share a commit."""
 
     database: Database
     rates: Rates
@@ -62,6 +62,13 @@ class Desk:
         """
         assert request.person  # phones are read here, before a transaction waits for them
         return self._grouping.submit((clinic_id, principal), request)
+
+    async def accepted(
+        self, clinic_id: UUID, principal: Principal, request: IncomingRequest
+    ) -> Accepted:
+        """Take one request in as `accept` does, waiting for the commit without a thread."""
+        assert request.person
+        return await self._grouping.submitted((clinic_id, principal), request)
 
     def _run(
         self, key: tuple[UUID, Principal], requests: Sequence[IncomingRequest]

@@ -36,7 +36,7 @@ class Peer:
             await self.app(scope, receive, send)
             return
         client = scope.get("client")
-        if client is not None and self._is_trusted(client[0]):
+        if self.trusted and client is not None and self._is_trusted(client[0]):
             hops = Headers(scope=scope).getlist("x-forwarded-for")
             address = self._first_stranger(",".join(hops))
             if address is not None:
