@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from crm.contacts.matching import Known, Matched, Person, match
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.contacts.queries import canonical_ids
 from crm.contacts.search import index_contacts, terms_of
-from crm.core.bulk import among, insert_rows
+from crm.core.bulk import among, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 
@@ -108,12 +108,15 @@ def lock_addresses(uow: UnitOfWork, address_ids: Iterable[UUID]) -> None:
     """Lock addresses in id order until the transaction ends; this comes before any other lock."""
     wanted = sorted(set(address_ids))
     if wanted:
-        uow.session.execute(
-            select(_addresses.c.id)
-            .where(_addresses.c.clinic_id == uow.clinic_id, among(_addresses.c.id, wanted))
-            .order_by(_addresses.c.id)
-            .with_for_update(key_share=True)
-        ).all()
+        uow.session.execute(_LOCK, {"clinic": uow.clinic_id, "ids": wanted}).all()
+
+
+_LOCK = (
+    select(_addresses.c.id)
+    .where(_addresses.c.clinic_id == bindparam("clinic"), given(_addresses.c.id))
+    .order_by(_addresses.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 def _lock_known(uow: UnitOfWork, address_ids: Sequence[UUID]) -> list[Known]:

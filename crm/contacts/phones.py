@@ -36,7 +36,7 @@ class Phone:
     @property
     def zones(self) -> tuple[str, ...]:
         """The IANA zones of the number's area."""
-        return _zones(self.e164) if self.e164 else ()
+        return zones_of(self.e164) if self.e164 else ()
 
     def __bool__(self) -> bool:
         return self.e164 is not None
@@ -118,7 +118,8 @@ def _e164(number: PhoneNumber) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _zones(e164: str) -> tuple[str, ...]:
+def zones_of(e164: str) -> tuple[str, ...]:
+    """Return the zones of a number in E.164, as `Phone.zones` does."""
     zones = frozenset(timezone.time_zones_for_number(phonenumbers.parse(e164, None)))
     if zones == _ALL_OF_NORTH_AMERICA:
         return ()

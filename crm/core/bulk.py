@@ -21,6 +21,14 @@ def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
     return column == any_(literal_of(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
 
 
+def given(column: Any, name: str = "ids") -> ColumnElement[bool]:
+    """Return the condition that a column holds one of the values given as `name`, as `among` does.
+
+    For a statement that is built once: its values come with each execution.
+    """
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))  # type: ignore[no-any-return]
+
+
 def insert_rows(
     session: Session,
     table: Table,

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, text
+import psycopg
+from psycopg.pq import ConnStatus
+from psycopg.pq.abc import PGconn
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
 from crm.core import killpoints, tenancy
@@ -39,12 +44,11 @@ that was made and kept while it was empty reads the whole of it for each row whe
 
 def build_engine(settings: Settings, url: str) -> Engine:
     """Return an engine for the web or a worker: pooled, pre-pinged, with bounded waits."""
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=settings.database_pool // 2,
         max_overflow=settings.database_pool - settings.database_pool // 2,
         pool_timeout=10,
-        pool_pre_ping=True,
         # A parameter may be a patient's word, and errors are printed.
         hide_parameters=True,
         connect_args={
@@ -56,6 +60,19 @@ def build_engine(settings: Settings, url: str) -> Engine:
             "tcp_user_timeout": 30_000,
         },
     )
+    event.listen(engine, "checkout", _assert_open)
+    return engine
+
+
+def _assert_open(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Replace a pooled connection whose server is gone: read, without a question, what it said."""
+    wire: PGconn = connection.pgconn
+    try:
+        wire.consume_input()
+    except psycopg.Error:
+        raise DisconnectionError from None
+    if wire.status != ConnStatus.OK:
+        raise DisconnectionError
 
 
 @dataclass

@@ -96,11 +96,11 @@ class UnitOfWork:
                 "order_key": event.order_key,
                 "contact_id": event.contact_id,
                 "lead_id": event.lead_id,
-                "cause": list(event.cause),
+                "cause": event.cause,
                 "principal_kind": self.principal.kind,
                 "principal_id": self.principal.id,
                 "at": self.now,
-                "payload": event.model_dump(mode="json"),
+                "payload": event,
             }
             for event in batch
         ]

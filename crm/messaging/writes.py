@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import (
+    JSON,
     Boolean,
     Integer,
     Text,
@@ -20,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import column as sql_column
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.engine import Row
 from sqlalchemy.types import DateTime, Uuid
 
@@ -41,10 +43,10 @@ _FREE = {"lease_until": null(), "lease_token": null()}
 
 
 def _rows(**types: Any) -> Any:
-    """A table of the given columns, each filled from one array of values."""
-    arrays = [bindparam(f"given_{name}", type_=ARRAY(kind)) for name, kind in types.items()]
+    """A table of the given columns, filled from the rows that travel as one JSON text."""
     columns = [sql_column(name, kind) for name, kind in types.items()]
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    given = func.json_to_recordset(cast(bindparam("given", type_=Text()), JSON))
+    return given.table_valued(*columns, name="given").render_derived(with_types=True)
 
 
 def run(
@@ -53,8 +55,7 @@ def run(
     """Run one statement over these rows; nothing is asked for none."""
     if not rows:
         return []
-    arrays = {f"given_{name}": [row[name] for row in rows] for name in rows[0]}
-    given = {"clinic": uow.clinic_id, "now": uow.now, **arrays, **values}
+    given = {"clinic": uow.clinic_id, "now": uow.now, "given": to_json(rows).decode(), **values}
     return uow.session.execute(statement, given).all()
 
 

@@ -75,7 +75,7 @@ def _ask(
 
 def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candidate:
     zones, zone_source = candidate_zones(
-        row.contact_zone, row.value if row.kind == "phone" else None, row.region, row.clinic_zone
+        row.contact_zone, row.value if row.kind == "phone" else None, row.clinic_zone
     )
     is_dead = row.refused_at is not None and (
         row.last_in_at is None or row.last_in_at < row.refused_at
@@ -107,13 +107,13 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
 
 @lru_cache(maxsize=65_536)
 def candidate_zones(
-    contact_zone: str | None, phone: str | None, region: str, clinic_zone: str
+    contact_zone: str | None, phone: str | None, clinic_zone: str
 ) -> tuple[tuple[str, ...], str]:
     """Return every zone where the recipient may be, and how we know (LAW-23, LAW-24).
 
     A zone the person chose does not remove the number's; the clinic's counts only without either.
     """
-    number_zones = phones.parse(phone, region).zones if phone else ()
+    number_zones = phones.zones_of(phone) if phone else ()
     zones = tuple(dict.fromkeys([*([contact_zone] if contact_zone else []), *number_zones]))
     if not zones:
         return (clinic_zone,), "clinic"

@@ -24,11 +24,14 @@ from crm.messaging.sending import judging
 from crm.messaging.sending.recording import Flight, Landed, record
 from crm.messaging.sending.taking import take
 
-RECORD_AT = 20
+RECORD_AT = 100
 """Results that are written down together, at most."""
 
-QUICK = 0.02
-"""Seconds for which a window is left to land whole: fewer transactions, and nobody waits longer."""
+MOST_TAKEN = 100
+"""Texts that are taken together, at most."""
+
+QUICK = 0.25
+"""Seconds: what was taken left faster than this, so twice as many may be taken together."""
 
 _TRIES = 3
 
@@ -56,7 +59,7 @@ def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, l
         lock_addresses(uow, judging.to_lock(verdicts))
         judging.write(uow, claim.token, verdicts)
         for verdict in verdicts:
-            if verdict.body is None:
+            if not verdict.may_leave:
                 continue
             row = verdict.text.row
             if row.account_id not in by_account:
@@ -67,10 +70,10 @@ def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, l
 
 
 class Wire:
-    """A chunk on its way through one channel: a window of `in_flight` texts that slides.
+    """A chunk on its way through one channel, a window of `in_flight` requests that slides.
 
-    Texts are taken just before they leave, half a window at a time where the provider takes its
-    time, never two to one address: the second waits for what became of the first.
+    Texts are taken just before they leave, a window at a time, and several windows where the
+    provider answers fast; never two to one address: the second waits for what became of the first.
     """
 
     def __init__(
@@ -84,11 +87,13 @@ class Wire:
         self.runtime, self.claim = runtime, claim
         self.account_id, self.channel = account_id, channel
         self.waiting = deque(waiting)
+        self.ready: deque[Flight] = deque()
         self.flying: dict[UUID, Flight] = {}
         self.landed: list[Landed] = []
         self.fault: Exception | None = None
         self.lease_until = claim.until
         self.taken_at = 0.0
+        self.size = 0
 
     def run(self) -> None:
         """Send it all. What was sent before a fault is written down before the fault is raised."""
@@ -107,47 +112,45 @@ class Wire:
 
     def messages(self) -> Iterator[OutboundMessage | None]:
         """Yield what may leave now, and None while the window is full; see `Channel.send_many`."""
-        while self.waiting:
-            room = self.runtime.settings.in_flight - len(self.flying)
-            if self.flying and room < min(self._least_room(), len(self.waiting)):
+        while self.ready or self.waiting:
+            if len(self.flying) >= self.runtime.settings.in_flight:
                 yield None
-                continue
-            try:
-                taken = self.take(self._pick(room))
-            except Exception as fault:
-                # What flies has still to land: the fault waits for it.
-                self.fault = fault
-                return
-            yield from self._fresh(taken)
-            if not taken and self.flying:
-                yield None
+            elif self.ready:
+                yield from self._fresh(self.ready.popleft())
+            elif picked := self._pick(self._size()):
+                try:
+                    self.ready.extend(self.take(picked))
+                except Exception as fault:
+                    # What flies has still to land: the fault waits for it.
+                    self.fault = fault
+                    return
+            else:
+                yield None  # Whoever waits does so for one to his address, which is on its way.
 
-    def _least_room(self) -> int:
-        """Return how much of the window must be free for the next take to be worth it."""
+    def _size(self) -> int:
+        """Return how many texts to take: more where they leave faster, and none waits for long."""
         in_flight = self.runtime.settings.in_flight
-        is_quick = monotonic() - self.taken_at < QUICK
-        return in_flight if is_quick else max(1, in_flight // 2)
+        took = monotonic() - self.taken_at
+        self.size = min(2 * self.size, MOST_TAKEN) if took < QUICK else in_flight
+        return max(self.size, in_flight)
 
-    def _fresh(self, taken: Sequence[Flight]) -> Iterator[OutboundMessage]:
-        """Yield what was just taken; what the channel did not pull for too long does not leave.
+    def _fresh(self, flight: Flight) -> Iterator[OutboundMessage]:
+        """Yield what was taken a moment ago; what waited too long to be pulled does not leave.
 
         Such a text may be asked about, and sent once more, while this process only now goes on.
         """
-        self.taken_at = monotonic()
-        limit = self.runtime.settings.unconfirmed_after / 2
-        for flight in taken:
-            if monotonic() - self.taken_at < limit:
-                yield flight.message
-            else:
-                del self.flying[flight.message.attempt_id]
-                self.landed.append((flight, Refused(flight.message.attempt_id, "late", "later")))
+        if monotonic() - self.taken_at < self.runtime.settings.unconfirmed_after / 2:
+            self.flying[flight.message.attempt_id] = flight
+            yield flight.message
+        else:
+            self.landed.append((flight, Refused(flight.message.attempt_id, "late", "later")))
 
-    def _pick(self, room: int) -> list[Waiting]:
-        """Remove from those who wait up to `room`, no two to one address nor to one in flight."""
+    def _pick(self, most: int) -> list[Waiting]:
+        """Remove from those who wait up to `most`, no two to one address nor to one in flight."""
         busy = {flight.address_id for flight in self.flying.values()}
         picked: list[Waiting] = []
         passed: list[Waiting] = []
-        while self.waiting and len(picked) < room:
+        while self.waiting and len(picked) < most:
             text = self.waiting.popleft()
             if text.address_id in busy:
                 passed.append(text)
@@ -159,8 +162,6 @@ class Wire:
 
     def take(self, picked: Sequence[Waiting]) -> list[Flight]:
         """Take texts, and write down what landed meanwhile, in one transaction."""
-        if not picked:
-            return []
         landed = list(self.landed)
         addresses = [text.address_id for text in picked]
         addresses += [flight.address_id for flight, _ in landed]
@@ -180,7 +181,7 @@ class Wire:
         if is_ageing:
             self.lease_until = until
         del self.landed[: len(landed)]
-        self.flying.update((flight.message.attempt_id, flight) for flight in taken)
+        self.taken_at = monotonic()
         return taken
 
     def write_down(self) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,17 @@ from crm.messaging.sending.words import Unsayable, words
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A text may leave with this body, or is held until then, or blocked, for this reason."""
+    """A text may leave, with this body, or is held until then, or blocked, for this reason."""
 
     text: Candidate
     body: str | None = None
     reason: str | None = None
     until: datetime | None = None
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether nothing holds or blocks it."""
+        return self.reason is None
 
     @property
     def gate(self) -> str:
@@ -46,7 +51,7 @@ class Verdict:
 
 
 def judge(uow: UnitOfWork, channels: Channels, text: Candidate) -> Verdict:
-    """Ask the gate, then write the words: a text without words is blocked, and says why."""
+    """Ask the gate whether a text may leave; it has no words yet."""
     decision = decide(text.facts)
     if isinstance(decision, Block):
         return Verdict(text, reason=decision.reason)
@@ -54,10 +59,17 @@ def judge(uow: UnitOfWork, channels: Channels, text: Candidate) -> Verdict:
         return Verdict(text, reason=decision.reason, until=decision.until)
     if not channels.knows(text.row.provider):
         return Verdict(text, reason="no_sender", until=uow.now + LOOK_AGAIN)
+    return Verdict(text)
+
+
+def word(uow: UnitOfWork, verdict: Verdict) -> Verdict:
+    """Write the words of a text that may leave; one without words is blocked, and says why."""
+    if not verdict.may_leave:
+        return verdict
     try:
-        return Verdict(text, body=words(uow, text))
+        return replace(verdict, body=words(uow, verdict.text))
     except Unsayable as unsayable:
-        return Verdict(text, reason=unsayable.reason)
+        return replace(verdict, reason=unsayable.reason)
 
 
 def to_lock(verdicts: Iterable[Verdict]) -> list[UUID]:
@@ -65,13 +77,13 @@ def to_lock(verdicts: Iterable[Verdict]) -> list[UUID]:
     return [
         verdict.text.row.address_id
         for verdict in verdicts
-        if verdict.body is None and verdict.until is None
+        if not verdict.may_leave and verdict.until is None
     ]
 
 
 def write(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> None:
     """Block and hold what may not leave now, under the locks of `to_lock`."""
-    stopped = [verdict for verdict in verdicts if verdict.body is None]
+    stopped = [verdict for verdict in verdicts if not verdict.may_leave]
     blocked = [_row(verdict) for verdict in stopped if verdict.until is None]
     held = [{**_row(verdict), "until": verdict.until} for verdict in stopped if verdict.until]
     writes.tell_settled(uow, writes.run(uow, writes.BLOCK, blocked, token=token))

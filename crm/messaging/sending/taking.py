@@ -18,7 +18,7 @@ from crm.messaging import writes
 from crm.messaging.channels.base import OutboundMessage
 from crm.messaging.facts import gather
 from crm.messaging.sending import judging
-from crm.messaging.sending.judging import Verdict, judge
+from crm.messaging.sending.judging import Verdict, judge, word
 from crm.messaging.sending.recording import Flight
 
 LONGEST_VALIDITY = timedelta(hours=4)
@@ -33,15 +33,18 @@ def take(
     Everything is checked again. What is no longer ours or no longer queued is left alone.
     """
     texts = gather(uow, runtime.fact_sources, ids, token, lock=True)
-    verdicts = [judge(uow, runtime.channels, text) for text in texts]
-    ours = [v for v in verdicts if v.body is not None and v.text.row.account_id == account_id]
-    others = [
-        Verdict(v.text, reason="sender_changed", until=uow.now)
-        for v in verdicts
-        if v.body is not None and v.text.row.account_id != account_id
-    ]
-    judging.write(uow, token, [*(v for v in verdicts if v.body is None), *others])
-    return _write_taken(uow, runtime, token, ours)
+    judged = [_of_account(account_id, judge(uow, runtime.channels, text), uow) for text in texts]
+    verdicts = [word(uow, verdict) for verdict in judged]
+    judging.write(uow, token, verdicts)
+    ours = [verdict for verdict in verdicts if verdict.may_leave]
+    return _write_taken(uow, runtime, token, ours) if ours else []
+
+
+def _of_account(account_id: UUID, verdict: Verdict, uow: UnitOfWork) -> Verdict:
+    """Hold a text whose sender is another account's by now; its chunk goes through this one."""
+    if verdict.may_leave and verdict.text.row.account_id != account_id:
+        return Verdict(verdict.text, reason="sender_changed", until=uow.now)
+    return verdict
 
 
 def _write_taken(
