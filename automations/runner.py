@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, case, select
 
 from automations.flushing import flush
 from automations.models import Automation, Enrollment
@@ -28,6 +28,9 @@ _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
 _clinics: Any = Clinic.__table__  # type: ignore[attr-defined]
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
+# A dead text holds nobody up, as if it had failed; brought back, it is waited for again.
+_IS_DEAD = and_(_communications.c.status == "queued", _communications.c.dead_at.is_not(None))
+_STANDS = case((_IS_DEAD, "failed"), else_=_communications.c.status)
 
 
 def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
@@ -82,7 +85,7 @@ def _lock(uow: UnitOfWork, ours: Sequence[Any]) -> Sequence[Any]:
             *(c.id, c.automation_id, c.version_id, c.contact_id, c.lead_id, c.cause),
             *(c.step, c.occurrence, c.awaits, _automations.c.name, _clinics.c.timezone),
             _automations.c.state.label("automation_state"),
-            _communications.c.status.label("awaited_status"),
+            _STANDS.label("awaited_status"),
         )
         .join(_automations, its)
         .join(_clinics, _clinics.c.id == c.clinic_id)

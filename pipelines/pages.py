@@ -121,6 +121,7 @@ def lead(
         waiting=waiting_texts(uow, lead_id),
         panels=_panels(request, uow, lead_id),
         may_move=may(login.role, "leads:move"),
+        may_retry=may(login.role, "ops:retry"),
     )
 
 

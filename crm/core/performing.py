@@ -71,6 +71,7 @@ def _isolate(runtime: Runtime, work: Work, claim: Claim, fault: Exception) -> No
             perform(runtime, work, replace(claim, ids=[row_id]))
         return
     with runtime.database.transaction(claim.clinic_id, SYSTEM) as uow:
+        tell = work.failing(uow, claim.ids) if work.failing else None
         died = due.fail(
             uow.session,
             work,
@@ -80,6 +81,8 @@ def _isolate(runtime: Runtime, work: Work, claim: Claim, fault: Exception) -> No
             error=describe(fault),
             most=runtime.settings.work_attempts,
         )
+        if died and tell:
+            tell()
     log.warning(
         "work.failed", kind=work.kind, id=str(claim.ids[0]), error=type(fault).__name__, dead=died
     )

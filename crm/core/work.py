@@ -16,6 +16,7 @@ from crm.core.ids import new_id
 if TYPE_CHECKING:
     from crm.core.database import System
     from crm.core.runtime import Runtime
+    from crm.core.uow import UnitOfWork
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Work:
 
     `run(runtime, claim)` opens its own transactions. If it raises, its items are run one by one,
     and the one that raises gets an attempt, a backoff and its error. `of` says which rows of a
-    table that two kinds share are this kind's, dead ones too.
+    table that two kinds share are this kind's, dead ones too. `failing(uow, ids)` takes the locks
+    that come before these rows' and returns what to write if one of them dies, in that transaction.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Work:
     ready: str = "true"
     of: str = "true"
     limit: int = 100
+    failing: Callable[["UnitOfWork", Sequence[UUID]], Callable[[], None]] | None = None
 
 
 # The locked rows are found again by their place: whatever the planner believes of a table that was

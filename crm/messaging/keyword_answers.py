@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CTE, func, select, tuple_, update
-from sqlalchemy.engine import Row
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
@@ -20,8 +19,8 @@ from crm.compliance.models import PURPOSES, Purpose, Tier
 from crm.contacts import phones
 from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
+from crm.messaging import writes
 from crm.messaging.actions import OutboundText, queue_texts
-from crm.messaging.events import CommunicationSettled
 from crm.messaging.models import Communication
 from crm.web.language import _, speaking
 
@@ -38,10 +37,6 @@ _YES = re.compile(r"\W*(?:yes|si|sí)\W*", re.IGNORECASE)
 _PROVIDER_KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
-_TOLD = (
-    *(_texts.c.id, _texts.c.address_id, _texts.c.contact_id, _texts.c.lead_id, _texts.c.cause),
-    *(_texts.c.status, _texts.c.reason, _texts.c.origin_kind, _texts.c.origin_id),
-)
 
 
 @dataclass(frozen=True)
@@ -133,9 +128,9 @@ def _void_queued(uow: UnitOfWork, address_id: UUID) -> None:
             _texts.c.status == "queued",
         )
         .values(status="voided", reason="suppressed", settled_at=uow.now, **free)
-        .returning(*_TOLD)
+        .returning(*writes.TOLD)
     )
-    uow.emit(_settled(row) for row in voided)
+    uow.emit(writes.settled(row, row.status) for row in voided)
 
 
 def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
@@ -153,20 +148,6 @@ def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
         .order_by(_texts.c.id)
         .with_for_update()
     ).cte("queued")
-
-
-def _settled(row: Row[Any]) -> CommunicationSettled:
-    return CommunicationSettled(
-        order_key=row.address_id,
-        contact_id=row.contact_id,
-        lead_id=row.lead_id,
-        cause=tuple(UUID(cause) for cause in row.cause),
-        communication_id=row.id,
-        status=row.status,
-        reason=row.reason,
-        origin_kind=row.origin_kind,
-        origin_id=row.origin_id,
-    )
 
 
 def _answer(uow: UnitOfWork, text: Inbound) -> None:

@@ -15,12 +15,13 @@ from crm.messaging.models import OPEN_STATUSES, Communication
 
 @dataclass(frozen=True)
 class WaitingText:
-    """A text that has not left: until when it waits, and why, as people read it."""
+    """A text that has not left: until when it waits, or that it died, and why in words."""
 
     id: UUID
     status: str
     due_at: datetime | None
     held_reason: str | None
+    is_dead: bool
     why: str
 
 
@@ -32,6 +33,7 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
             col(Communication.status),
             col(Communication.due_at),
             col(Communication.held_reason),
+            col(Communication.dead_at).is_not(None).label("is_dead"),
         )
         .where(
             col(Communication.clinic_id) == uow.clinic_id,
@@ -42,6 +44,6 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
         .order_by(col(Communication.id))
     )
     return [
-        WaitingText(row.id, row.status, row.due_at, row.held_reason, states.reason(row.held_reason))
+        WaitingText(*row, states.reason(states.GAVE_UP if row.is_dead else row.held_reason))
         for row in rows
     ]

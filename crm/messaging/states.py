@@ -18,7 +18,11 @@ STATES: Mapping[str, tuple[str, str]] = {
     "received": (N_("Received"), "plain"),
 }
 
+GAVE_UP = "gave_up"
+"""Why who waited for a text that died goes on; its row stays queued for *Retry*."""
+
 REASONS: Mapping[str, str] = {
+    GAVE_UP: N_("Something went wrong on our side."),
     "suppressed": N_("This number opted out."),
     "no_consent": N_("Nobody agreed to texts at this number."),
     "quiet_hours": N_("It is outside 8 am to 8 pm where the patient may be."),

@@ -35,8 +35,9 @@ def _entry(uow: UnitOfWork, event: Event, text: Communication) -> Entry:
     body = uow.decrypt(text.id, text.body) if text.body else ""
     if isinstance(event, TextReceived):
         return Entry(_("Text received"), body, "text", "in")
-    label, tone = states.state(text.status)
-    why = states.reason(text.reason)
+    gave_up = isinstance(event, CommunicationSettled) and event.reason == states.GAVE_UP
+    label, tone = states.state("failed" if gave_up else text.status)
+    why = states.reason(states.GAVE_UP if gave_up else text.reason)
     return Entry(
         _("Text"), "\n".join(part for part in (body, why) if part), "text", "out", label, tone
     )

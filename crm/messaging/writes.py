@@ -35,7 +35,7 @@ _text: Any = _table.c
 _talks: Any = Conversation.__table__  # type: ignore[attr-defined]
 
 _TIME = DateTime(timezone=True)
-_TOLD: Sequence[Any] = (
+TOLD: Sequence[Any] = (
     *(_text.id, _text.status, _text.reason, _text.address_id, _text.contact_id, _text.lead_id),
     *(_text.origin_kind, _text.origin_id, _text.cause, _text.provider_id, _text.error_code),
 )
@@ -62,19 +62,24 @@ def run(
 def tell_settled(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
     """Tell who waits for these texts what became of them; the addresses are locked."""
     uow.emit(
-        CommunicationSettled(
-            order_key=row.address_id,
-            contact_id=row.contact_id,
-            lead_id=row.lead_id,
-            cause=tuple(UUID(cause) for cause in row.cause),
-            communication_id=row.id,
-            status="sent" if row.status in ("delivered", "undelivered") else row.status,
-            reason=row.reason,
-            origin_kind=row.origin_kind,
-            origin_id=row.origin_id,
-        )
+        settled(row, "sent" if row.status in ("delivered", "undelivered") else row.status)
         for row in rows
         if row.status in ("sent", "delivered", "undelivered", "failed", "blocked")
+    )
+
+
+def settled(row: Row[Any], status: str, reason: str | None = None) -> CommunicationSettled:
+    """Return the event that tells what became of a text, by default for the row's own reason."""
+    return CommunicationSettled(
+        order_key=row.address_id,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+        cause=tuple(UUID(cause) for cause in row.cause),
+        communication_id=row.id,
+        status=status,
+        reason=reason or row.reason,
+        origin_kind=row.origin_kind,
+        origin_id=row.origin_id,
     )
 
 
@@ -102,7 +107,7 @@ def _block() -> Update:
             held_reason=null(),
             **_FREE,
         )
-        .returning(*_TOLD)
+        .returning(*TOLD)
     )
 
 
@@ -214,7 +219,7 @@ def _record() -> Update:
             attempts=_text.attempts + cast(cast(is_queued, Boolean), Integer),
             **_FREE,
         )
-        .returning(*_TOLD)
+        .returning(*TOLD)
     )
 
 
@@ -246,7 +251,7 @@ def _settle() -> Update:
             lease_until=given.c.lease,
             lease_token=null(),
         )
-        .returning(*_TOLD)
+        .returning(*TOLD)
     )
 
 
@@ -274,7 +279,7 @@ def _apply() -> Update:
             settled_at=func.coalesce(_text.settled_at, now),
             **_FREE,
         )
-        .returning(*_TOLD)
+        .returning(*TOLD)
     )
 
 

@@ -21,6 +21,7 @@ from crm.messaging.channels.base import Channel, OutboundMessage, Refused
 from crm.messaging.channels.opening import channel_of
 from crm.messaging.facts import gather
 from crm.messaging.sending import judging
+from crm.messaging.sending.failing import failing
 from crm.messaging.sending.recording import Flight, Landed, record
 from crm.messaging.sending.taking import take
 
@@ -213,4 +214,5 @@ COMMUNICATIONS = Work(
     send,
     waiting="t.due_at IS NOT NULL AND t.status = 'queued'",
     of="t.status = 'queued'",
+    failing=failing,
 )
