@@ -21,6 +21,7 @@ from crm.core.models import Chained
 from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
+from crm.messaging import pages as messaging_pages
 from crm.messaging import sandbox_pages
 from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
@@ -67,6 +68,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     pipelines_pages.router,
     automations_pages.router,
+    messaging_pages.router,
     sandbox_pages.router,
     twilio.router,
     work_pages.router,

@@ -11,7 +11,7 @@ from crm.accounts.roles import may
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
-from crm.messaging.queries import waiting_texts
+from crm.messaging.queries import uncertain_texts, waiting_texts
 from crm.web import timeline as shown
 from crm.web.forms import FormModel, OptionalText
 from crm.web.language import _
@@ -119,6 +119,7 @@ def lead(
         moments=moments,
         older=events[-1].id if len(events) == timeline.PAGE else None,
         waiting=waiting_texts(uow, lead_id),
+        uncertain_texts=uncertain_texts(uow, lead_id) if may(login.role, "messages:send") else [],
         panels=_panels(request, uow, lead_id),
         may_move=may(login.role, "leads:move"),
         may_retry=may(login.role, "ops:retry"),

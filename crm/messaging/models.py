@@ -138,6 +138,12 @@ class Communication(ClinicScoped, Due, table=True):
             "due_at",
             postgresql_where=text("status IN ('sending', 'unconfirmed')"),
         ),
+        Index(
+            "ix_communications_to_check",
+            "clinic_id",
+            "id",
+            postgresql_where=text("reason = 'unconfirmed_needs_person'"),
+        ),
         Index("ix_communications_address", "clinic_id", "address_id", "id"),
         Index("ix_communications_contact", "clinic_id", "contact_id", "id"),
         Index("ix_communications_lead", "clinic_id", "lead_id", "id"),

@@ -1,16 +1,25 @@
-"""Reads of communications, for pages."""
+"""Reads of communications and of what a clinic texts with, for pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlmodel import col
+from sqlalchemy.engine import Row
 
+from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
 from crm.messaging.models import OPEN_STATUSES, Communication
+
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_addresses: Any = Address.__table__  # type: ignore[attr-defined]
+
+MOST_SHOWN = 50
+
+_NEEDS_PERSON = _texts.c.reason == states.NEEDS_PERSON
 
 
 @dataclass(frozen=True)
@@ -25,25 +34,58 @@ class WaitingText:
     why: str
 
 
+@dataclass(frozen=True)
+class UncertainText:
+    """A text of which only a person can find out whether it was sent: whose, and when it left."""
+
+    id: UUID
+    lead_id: UUID | None
+    phone: str
+    taken_at: datetime
+    words: str
+
+
 def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
-    """Return the texts of a lead that are queued, being sent or unconfirmed, the oldest first."""
+    """Return the texts of a lead that are queued, being sent or asked about, the oldest first."""
+    c = _texts.c
+    is_dead = (c.dead_at.is_not(None) & (c.status == "queued")).label("is_dead")
     rows = uow.session.execute(
-        select(
-            col(Communication.id),
-            col(Communication.status),
-            col(Communication.due_at),
-            col(Communication.held_reason),
-            col(Communication.dead_at).is_not(None).label("is_dead"),
-        )
+        select(c.id, c.status, c.due_at, c.held_reason, c.reason, is_dead)
         .where(
-            col(Communication.clinic_id) == uow.clinic_id,
-            col(Communication.lead_id) == lead_id,
-            col(Communication.direction) == "out",
-            col(Communication.status).in_(OPEN_STATUSES),
+            c.clinic_id == uow.clinic_id,
+            c.lead_id == lead_id,
+            c.direction == "out",
+            c.status.in_(OPEN_STATUSES),
         )
-        .order_by(col(Communication.id))
+        .order_by(c.id)
     )
     return [
-        WaitingText(*row, states.reason(states.GAVE_UP if row.is_dead else row.held_reason))
+        WaitingText(row.id, row.status, row.due_at, row.held_reason, row.is_dead, _why(row))
+        for row in rows
+    ]
+
+
+def _why(row: Row[Any]) -> str:
+    return states.reason(states.GAVE_UP if row.is_dead else row.held_reason or row.reason)
+
+
+def uncertain_texts(uow: UnitOfWork, lead_id: UUID | None = None) -> Sequence[UncertainText]:
+    """Return the texts, of a lead or of all, that a person is asked about, the latest first."""
+    c = _texts.c
+    its = (_addresses.c.clinic_id == c.clinic_id) & (_addresses.c.id == c.address_id)
+    rows = uow.session.execute(
+        select(c.id, c.lead_id, _addresses.c.value, c.taken_at, c.body)
+        .join(_addresses, its)
+        .where(
+            c.clinic_id == uow.clinic_id,
+            _NEEDS_PERSON,
+            c.status.in_(("unconfirmed", "failed")),
+            *([] if lead_id is None else [c.lead_id == lead_id]),
+        )
+        .order_by(c.id.desc())
+        .limit(MOST_SHOWN)
+    )
+    return [
+        UncertainText(row.id, row.lead_id, row.value, row.taken_at, uow.decrypt(row.id, row.body))
         for row in rows
     ]

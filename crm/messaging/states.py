@@ -21,6 +21,11 @@ STATES: Mapping[str, tuple[str, str]] = {
 GAVE_UP = "gave_up"
 """Why who waited for a text that died goes on; its row stays queued for *Retry*."""
 
+NEEDS_PERSON = "unconfirmed_needs_person"
+"""Why a text is shown to a person, who alone can find out whether it was sent."""
+
+NOT_SENT = "not_sent_says_person"
+
 REASONS: Mapping[str, str] = {
     GAVE_UP: N_("Something went wrong on our side."),
     "suppressed": N_("This number opted out."),
@@ -39,7 +44,7 @@ REASONS: Mapping[str, str] = {
     "lead_closed": N_("The lead is closed."),
     "sender_paused": N_("The clinic's number is paused."),
     "not_textable": N_("This number cannot get texts."),
-    "unconfirmed_needs_person": N_("The provider never said whether it was sent: please check."),
+    NEEDS_PERSON: N_("The provider never said whether it was sent: please check."),
     "no_words": N_("The template says nothing for this person."),
     "provider_busy": N_("The provider was busy; it is tried again."),
     "provider_unavailable": N_("The provider took no texts for a day."),
@@ -47,7 +52,7 @@ REASONS: Mapping[str, str] = {
     "provider_opted_out": N_("The provider says that this number opted out."),
     "content_refused": N_("The provider or a carrier refused its words."),
     "sender_changed": N_("The number it leaves from was changed just now."),
-    "not_sent_says_person": N_("Somebody found out that it was not sent."),
+    NOT_SENT: N_("Somebody found out that it was not sent."),
     "replied": N_("The patient answered."),
     "booked": N_("The lead is booked."),
     "won": N_("The lead is won."),

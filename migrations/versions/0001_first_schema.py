@@ -939,6 +939,13 @@ def create_tables() -> None:
         unique=False,
         postgresql_where=sa.text("status IN ('sending', 'unconfirmed')"),
     )
+    op.create_index(
+        "ix_communications_to_check",
+        "communications",
+        ["clinic_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("reason = 'unconfirmed_needs_person'"),
+    )
     op.create_index("uq_communications_id", "communications", ["id"], unique=True)
     op.create_table(
         "enrollments",

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import col, select
 
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
@@ -14,6 +14,8 @@ from crm.compliance.wordings import publish_wording
 from crm.core.events import Delivery, EventRow
 from crm.core.models import metadata
 from crm.core.uow import UnitOfWork
+from crm.messaging.models import Communication
+from crm.messaging.states import NEEDS_PERSON
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
 
@@ -25,6 +27,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
     "row_id": ("deliveries", "dead_at IS NOT NULL"),
+    "communication_id": ("communications", "status = 'unconfirmed'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
@@ -56,6 +59,9 @@ def _furnish_more(uow: UnitOfWork) -> None:
     create_key(uow, "Spare", ["requests:write"])
     member = uow.session.scalars(select(Membership).limit(1)).one()
     make_reset_link(uow, member.user_id, "https://testserver")
+    sent = select(Communication).where(col(Communication.status) == "sent").limit(1)
+    text = uow.session.scalars(sent).one()
+    text.status, text.reason = "unconfirmed", NEEDS_PERSON
     event = uow.session.scalars(select(EventRow).limit(1)).one()
     uow.add(
         Delivery(

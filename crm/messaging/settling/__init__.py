@@ -5,7 +5,7 @@ from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.work import Claim, Work
 from crm.messaging.settling.asking import Answer, Question, ask, questions
-from crm.messaging.settling.by_hand import AlreadySettled, settle_by_hand
+from crm.messaging.settling.by_hand import AlreadySettled, leave_to_person, settle_by_hand
 from crm.messaging.settling.deciding import write_answers
 from crm.messaging.settling.statuses import StatusIn, apply_status, apply_statuses
 
@@ -39,4 +39,5 @@ SETTLEMENTS = Work(
     waiting="t.due_at IS NOT NULL AND t.status IN ('sending', 'unconfirmed')",
     of="t.status IN ('sending', 'unconfirmed')",
     limit=20,
+    failing=leave_to_person,
 )

@@ -18,8 +18,7 @@ from crm.messaging.models import Communication
 from crm.messaging.settling.asking import Answer, CannotAsk, Question, Unreachable
 from crm.messaging.settling.outcomes import settlement
 from crm.messaging.settling.statuses import StatusIn, apply_statuses
-
-NEEDS_PERSON = "unconfirmed_needs_person"
+from crm.messaging.states import NEEDS_PERSON
 
 FLAG_AFTER = timedelta(minutes=10)
 """When a text whose provider cannot be asked is shown to a person, if no event came (SG-4)."""

@@ -23,6 +23,7 @@ from crm.messaging import writes
 from crm.messaging.channels.refusals import action_for
 from crm.messaging.events import DeliveryReported
 from crm.messaging.models import Communication, ProviderStatus
+from crm.messaging.states import NEEDS_PERSON, NOT_SENT
 
 RANKS: Mapping[str, int] = {
     **{"scheduled": 0, "accepted": 0, "queued": 1, "sending": 2, "sent": 3},
@@ -206,7 +207,7 @@ def _is_open(row: Row[Any]) -> bool:
 
 def _change(row: Row[Any], statuses: Sequence[StatusIn]) -> dict[str, Any] | None:
     """Return what the highest of the statuses makes of a text, None if it says nothing new."""
-    is_late = row.status == "failed" and row.reason == "unconfirmed_needs_person"
+    is_late = row.status == "failed" and row.reason in (NEEDS_PERSON, NOT_SENT)
     if not (_is_open(row) or is_late or row.status in ("sent", "delivered", "undelivered")):
         return None
     # Whatever the provider says of a text that is open proves that it has it (TW-24).
