@@ -87,6 +87,7 @@ NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
     NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
+    NavEntry(N_("Texts"), "/settings/texts", "text", "settings:read"),
     NavEntry(N_("API keys"), "/settings/api-keys", "settings", "api_keys:write"),
     NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
 )

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Row
 
 from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
-from crm.messaging.models import OPEN_STATUSES, Communication
+from crm.messaging.models import OPEN_STATUSES, ChannelAccount, Communication, Sender
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
+_accounts: Any = ChannelAccount.__table__  # type: ignore[attr-defined]
+_senders: Any = Sender.__table__  # type: ignore[attr-defined]
 
 MOST_SHOWN = 50
 
@@ -43,6 +45,18 @@ class UncertainText:
     phone: str
     taken_at: datetime
     words: str
+
+
+@dataclass(frozen=True)
+class AccountShown:
+    """A clinic's account at a provider: its numbers, and why nothing leaves through it."""
+
+    id: UUID
+    provider: str
+    numbers: Sequence[str]
+    is_paused: bool
+    code: str | None
+    why: str
 
 
 def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
@@ -89,3 +103,18 @@ def uncertain_texts(uow: UnitOfWork, lead_id: UUID | None = None) -> Sequence[Un
         UncertainText(row.id, row.lead_id, row.value, row.taken_at, uow.decrypt(row.id, row.body))
         for row in rows
     ]
+
+
+def text_accounts(uow: UnitOfWork) -> Sequence[AccountShown]:
+    """Return the accounts that the clinic texts through, the first connected first."""
+    c = _accounts.c
+    its = (_senders.c.clinic_id == c.clinic_id) & (_senders.c.account_id == c.id)
+    numbers = func.array_remove(func.array_agg(_senders.c.value), None).label("numbers")
+    rows = uow.session.execute(
+        select(c.id, c.provider, numbers, c.is_paused, c.paused_reason)
+        .outerjoin(_senders, its)
+        .where(c.clinic_id == uow.clinic_id, c.channel == "sms")
+        .group_by(c.id, c.provider, c.is_paused, c.paused_reason, c.created_at)
+        .order_by(c.created_at, c.id)
+    )
+    return [AccountShown(*row, states.pause(row.paused_reason)) for row in rows]

@@ -62,6 +62,22 @@ REASONS: Mapping[str, str] = {
     "by_hand": N_("Somebody ended it by hand."),
 }
 
+PAUSES: Mapping[str, str] = {
+    "20003": N_("The provider refused the account's token: connect it again."),
+    "20404": N_("The provider does not know this account."),
+    "30002": N_("The provider suspended the account."),
+    "30024": N_("The number is not set up for texts yet."),
+    "30034": N_("The number is not registered for texts to the USA."),
+}
+"""Why nothing leaves through an account, by the provider's code (TW-44)."""
+
+OTHER_PAUSE = N_("The provider lets no texts leave from this number.")
+
+
+def pause(code: str | None) -> str:
+    """Return why an account is paused, as people read it."""
+    return _(PAUSES.get(code or "", OTHER_PAUSE))
+
 
 def state(status: str) -> tuple[str, str]:
     """Return a status as people read it, and the tone of its badge."""

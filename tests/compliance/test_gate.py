@@ -83,7 +83,7 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
     if not isinstance(decide(known), Allow):
         return
     assert known.is_textable
-    assert not known.is_holding
+    assert not known.is_holding or known.message_class == "staff"
     assert known.has_sender
     assert not known.is_sender_paused
     assert not known.is_suppressed or known.message_class == "system"
@@ -152,6 +152,10 @@ def test_people_and_keyword_answers_need_no_consent_and_no_daytime(message_class
     many = tuple(NIGHT - timedelta(minutes=minute) for minute in range(9, 0, -1))
     known = facts(message_class=message_class, tier="none", now=NIGHT, sent_at=many)
     assert decide(known) == Allow()
+
+
+def test_what_staff_write_leaves_while_all_else_is_held() -> None:
+    assert decide(facts(message_class="staff", is_holding=True)) == Allow()
 
 
 def test_the_confirmation_of_a_stop_goes_to_who_opted_out() -> None:

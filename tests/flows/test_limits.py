@@ -6,10 +6,8 @@ from typing import Any
 from sqlmodel import col
 
 from automations.sequences import load_automation
-from crm.accounts.models import Clinic
 from crm.core.events import EventRow
-from crm.core.uow import UnitOfWork
-from crm.messaging.actions import add_template, release_held
+from crm.messaging.actions import add_template, hold_sends, release_sends
 from pipelines.models import Lead, StageMove
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
@@ -26,15 +24,7 @@ def publish(house: House, name: str, trigger: dict[str, Any], *steps: Any, **mor
 
 def hold(house: House, is_holding: bool) -> None:
     """Turn the clinic's switch."""
-
-    def turn(uow: UnitOfWork) -> None:
-        clinic = uow.session.get(Clinic, uow.clinic_id)
-        assert clinic is not None
-        clinic.is_holding_sends = is_holding
-        if not is_holding:
-            release_held(uow, "hold")
-
-    house.do(turn)
+    house.do(hold_sends if is_holding else release_sends)
 
 
 def test_without_consent_nothing_automated_is_sent_and_the_lead_says_why(

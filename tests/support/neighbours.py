@@ -27,6 +27,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
     "row_id": ("deliveries", "dead_at IS NOT NULL"),
+    "account_id": ("channel_accounts", "true"),
     "communication_id": ("communications", "status = 'unconfirmed'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),

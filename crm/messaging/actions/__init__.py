@@ -1,5 +1,6 @@
 """Verbs of messaging: queue and void texts, publish templates, add senders, lift holds."""
 
+from crm.messaging.actions.holding import hold_sends, release_sends
 from crm.messaging.actions.queuing import OutboundText, queue_texts, release_held, void_texts
 from crm.messaging.actions.setup import add_sender, add_template, pause_account, resume_account
 from crm.messaging.actions.staff import OptedOut, send_staff_text
@@ -9,9 +10,11 @@ __all__ = [
     "OutboundText",
     "add_sender",
     "add_template",
+    "hold_sends",
     "pause_account",
     "queue_texts",
     "release_held",
+    "release_sends",
     "resume_account",
     "send_staff_text",
     "void_texts",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,6 +13,10 @@ from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
 from crm.messaging.actions.queuing import RESERVED_CLASSES, release_held
 from crm.messaging.models import ChannelAccount, Sender, Template, TemplateVersion
+from crm.privacy.actions import audit
+
+PAUSED, RESUMED = "account.paused", "account.resumed"
+"""What the audit trail calls it."""
 
 
 def add_template(
@@ -74,18 +79,26 @@ def add_sender(
 
 def pause_account(uow: UnitOfWork, account_id: UUID, reason: str) -> None:
     """Let nothing leave through an account until a person resumes it (TW-44)."""
-    uow.session.execute(
-        update(ChannelAccount)
-        .where(col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.id) == account_id)
-        .values(is_paused=True, paused_reason=reason)
-    )
+    if _pause(uow, account_id, True, reason):
+        audit(uow, PAUSED, "channel_account", account_id, code=reason)
 
 
 def resume_account(uow: UnitOfWork, account_id: UUID) -> int:
     """Let texts leave through an account again; return how many were held for it."""
-    uow.session.execute(
-        update(ChannelAccount)
-        .where(col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.id) == account_id)
-        .values(is_paused=False, paused_reason=None)
-    )
+    if _pause(uow, account_id, False, None):
+        audit(uow, RESUMED, "channel_account", account_id)
     return release_held(uow, "sender_paused")
+
+
+def _pause(uow: UnitOfWork, account_id: UUID, is_paused: bool, reason: str | None) -> bool:
+    """Write whether an account is paused; return whether it was not so before."""
+    written: Any = uow.session.execute(
+        update(ChannelAccount)
+        .where(
+            col(ChannelAccount.clinic_id) == uow.clinic_id,
+            col(ChannelAccount.id) == account_id,
+            col(ChannelAccount.is_paused).is_distinct_from(is_paused),
+        )
+        .values(is_paused=is_paused, paused_reason=reason)
+    )
+    return bool(written.rowcount)

@@ -1,0 +1,102 @@
+"""`/settings/texts`: the clinic's switch, its accounts, and who switched what."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from crm.accounts.models import Clinic, Role
+from crm.messaging.actions import pause_account
+from crm.messaging.models import ChannelAccount, Sender
+from crm.privacy.queries import audit_entries
+from tests.conftest import Drain
+from tests.flows.conftest import app, house, other_house
+from tests.support.houses import PHONE, House
+
+__all__ = ["app", "house", "other_house"]
+
+PAGE = "/settings/texts"
+
+
+def press(house: House, what: str, role: Role = "manager") -> int:
+    """Press a button of the page; return the answer's status."""
+    return int(house.signed_in(role).submit("/pipeline", f"{PAGE}/{what}").status_code)
+
+
+def is_holding(house: House) -> bool:
+    """Return how the clinic's switch stands."""
+    switch = select(Clinic.is_holding_sends).where(col(Clinic.id) == house.clinic)
+    return bool(house.do(lambda uow: uow.session.scalars(switch).one()))
+
+
+def acts(house: House) -> list[tuple[str, str]]:
+    """Return what is on record, the first act first."""
+    entries = house.do(lambda uow: audit_entries(uow, limit=500))
+    kinds = ("sends.", "account.")
+    return [(e.action, e.principal_kind) for e in reversed(entries) if e.action.startswith(kinds)]
+
+
+def test_what_is_held_waits_and_leaves_once_it_is_released(house: House, drain: Drain) -> None:
+    page = house.page(PAGE, "owner")
+    assert "Hold all automated texts" in page
+    assert "Nothing was held or paused yet." in page
+    assert press(house, "hold") == press(house, "hold") == 303
+    lead_id = house.ask()
+    drain()
+    assert house.sent() == []
+    assert "The clinic holds all automated texts." in house.page(f"/leads/{lead_id}")
+    page = house.page(PAGE, "manager")
+    assert "Release them" in page
+    assert "Texts were held" in page
+    assert press(house, "release") == press(house, "release") == 303
+    drain()
+    assert len(house.sent(PHONE)) == 1
+    assert acts(house) == [("sends.held", "user"), ("sends.released", "user")]
+
+
+def test_a_paused_account_says_why_and_is_resumed(house: House, drain: Drain) -> None:
+    [account] = house.all(ChannelAccount)
+    for _ in range(2):
+        house.do(pause_account, account.id, "20003")
+    house.ask()
+    drain()
+    assert house.sent() == []
+    page = house.page(PAGE, "manager")
+    assert "The provider refused the account" in page
+    assert "<code>20003</code>" in page
+    assert "Frontdesk itself" in page
+    assert press(house, f"accounts/{account.id}/resume") == 303
+    assert press(house, f"accounts/{account.id}/resume") == 303
+    drain()
+    assert len(house.sent(PHONE)) == 1
+    assert acts(house) == [("account.paused", "system"), ("account.resumed", "user")]
+    assert "20003" in house.page(PAGE, "manager")  # It stays on record.
+
+
+def test_a_clinic_without_a_number_says_so(house: House) -> None:
+    house.do(lambda uow: uow.session.execute(delete(Sender)))
+    house.do(lambda uow: uow.session.execute(delete(ChannelAccount)))
+    assert "No number is connected." in house.page(PAGE, "manager")
+
+
+@pytest.mark.parametrize("role", ["front_desk", "marketer", "provider"])
+def test_only_the_management_may(house: House, role: Role) -> None:
+    [account] = house.all(ChannelAccount)
+    house.do(pause_account, account.id, "30034")
+    assert house.signed_in(role).get(PAGE).status_code == 403
+    for what in ("hold", "release", f"accounts/{account.id}/resume"):
+        assert press(house, what, role) == 403
+    assert not is_holding(house)
+    assert house.all(ChannelAccount)[0].is_paused
+
+
+def test_one_clinic_switches_nothing_of_another(house: House, other_house: House) -> None:
+    [account] = house.all(ChannelAccount)
+    house.do(pause_account, account.id, "30034")
+    for account_id in (account.id, uuid4()):
+        assert press(other_house, f"accounts/{account_id}/resume", "owner") == 404
+    assert press(other_house, "hold", "owner") == 303
+    assert (is_holding(house), is_holding(other_house)) == (False, True)
+    assert house.all(ChannelAccount)[0].is_paused
+    assert "30034" not in other_house.page(PAGE, "owner")
