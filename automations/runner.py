@@ -14,6 +14,7 @@ from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
 from crm.accounts.models import Clinic
 from crm.core.bulk import among
+from crm.core.errors import N_
 from crm.core.principal import Principal
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -96,4 +97,6 @@ def _lock(uow: UnitOfWork, ours: Sequence[Any]) -> Sequence[Any]:
     ).all()
 
 
-ENROLLMENTS = Work("enrollments", "enrollments", advance)
+ENROLLMENTS = Work(
+    "enrollments", "enrollments", advance, title=N_("Somebody in a sequence"), lead="t.lead_id"
+)

@@ -34,6 +34,7 @@ from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
+from webhooks.again import WEBHOOKS
 from workers import chaining, health, invariants
 from workers import pages as work_pages
 
@@ -50,7 +51,7 @@ MODELS = (
 
 CONSUMERS: tuple[Consumer, ...] = automations_consumers.CONSUMERS
 
-WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS)
+WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS)
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 

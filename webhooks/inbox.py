@@ -1,22 +1,31 @@
 """The inbox of webhooks: what was signed is kept, raw and encrypted, before anything is done."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Row
 
+from crm.core.bulk import among
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
+from crm.core.work import backoff
 from webhooks.models import WebhookEvent
 
 LONGEST_ID = 200
 
+UNMATCHED = "unmatched"
+"""What became of a call that names nothing of the clinic's; a person may bring it back (TW-14)."""
+
 _events: Any = WebhookEvent.__table__  # type: ignore[attr-defined]
 
 
-def keep(uow: UnitOfWork, *, provider: str, kind: str, external_id: str, raw: bytes) -> UUID | None:
+def keep(
+    uow: UnitOfWork, *, provider: str, kind: str, external_id: str, query: str, raw: bytes
+) -> UUID | None:
     """Store a call; return its row's id, or None for a copy of one that is stored (TW-11).
 
     A copy that comes while the first is still being applied waits here for its commit. Without an
@@ -33,10 +42,13 @@ def keep(uow: UnitOfWork, *, provider: str, kind: str, external_id: str, raw: by
             provider=provider,
             kind=kind,
             external_id=key.replace("\x00", ""),
+            query=query,
             # Latin-1 holds every byte as it is: `.encode("latin-1")` gives the body back.
             body=uow.encrypt(row_id, raw.decode("latin-1")),
             outcome="stored",
             received_at=uow.now,
+            attempts=0,
+            queue="default",
         )
         .on_conflict_do_nothing(index_elements=["clinic_id", "provider", "kind", "external_id"])
         .returning(_events.c.id)
@@ -44,10 +56,40 @@ def keep(uow: UnitOfWork, *, provider: str, kind: str, external_id: str, raw: by
     return kept
 
 
+def kept(uow: UnitOfWork, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """Return stored calls in the order in which they came."""
+    mine = (_events.c.clinic_id == uow.clinic_id, among(_events.c.id, list(ids)))
+    return uow.session.execute(select(_events).where(*mine).order_by(_events.c.id)).all()
+
+
+def raw_of(uow: UnitOfWork, row: Row[Any]) -> bytes:
+    """Return the body of a stored call, byte for byte."""
+    return uow.decrypt(row.id, row.body).encode("latin-1")
+
+
 def conclude(uow: UnitOfWork, event_id: UUID, outcome: str, ref_id: UUID | None = None) -> None:
-    """Write what became of a stored call: applied, kept, unmatched or failed."""
+    """Write what became of a stored call: applied, kept or unmatched."""
+    is_unmatched = outcome == UNMATCHED
+    _write(
+        uow,
+        event_id,
+        outcome=outcome,
+        ref_id=ref_id,
+        due_at=None,
+        dead_at=uow.now if is_unmatched else None,
+        last_error=UNMATCHED if is_unmatched else None,
+    )
+
+
+def put_off(uow: UnitOfWork, event_id: UUID, error: str) -> None:
+    """Let a stored call that could not be applied be tried again, by a worker and soon."""
+    due_at = uow.now + backoff(1)
+    _write(uow, event_id, outcome="failed", attempts=1, last_error=error, due_at=due_at)
+
+
+def _write(uow: UnitOfWork, event_id: UUID, **values: Any) -> None:
     uow.session.execute(
         update(_events)
         .where(_events.c.clinic_id == uow.clinic_id, _events.c.id == event_id)
-        .values(outcome=outcome, ref_id=ref_id)
+        .values(**values, lease_until=None, lease_token=None)
     )

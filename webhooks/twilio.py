@@ -6,12 +6,13 @@ nothing could be stored the answer is a 5xx.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends
+from sqlalchemy.engine import Row
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +26,7 @@ from crm.messaging.receiving import TextIn, receive_text
 from crm.messaging.settling import StatusIn, apply_status
 from webhooks import inbox
 from webhooks.opting_out import save_opt_out
-from webhooks.twilio_call import Call, Candidate, candidates, is_proved
+from webhooks.twilio_call import Call, Candidate, candidates, has_number, is_proved
 
 router = APIRouter(prefix="/webhooks/twilio", include_in_schema=False)
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Kind:
 def _text(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
     if not (whose.has_number and call.field("From") and call.field("MessageSid", "SmsSid")):
         log.error("webhook.unmatched", provider="twilio", kind="message")
-        return "unmatched", None
+        return inbox.UNMATCHED, None
     text = TextIn(
         sender_value=call.field("To"),
         from_e164=call.field("From"),
@@ -66,6 +67,7 @@ def _text(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
         provider_id=call.field("MessageSid", "SmsSid"),
         provider="twilio",
         opt_out=call.field("OptOutType") or None,
+        received_at=call.received_at,
     )
     return "applied", receive_text(uow, text)
 
@@ -78,16 +80,12 @@ def _status(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
         attempt_id=call.attempt_id,
     )
     if not (status.provider_id and status.status):
-        return "unmatched", None
+        return inbox.UNMATCHED, None
     return ("applied" if apply_status(uow, status) else "kept"), None
 
 
 def _keep(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
     return "kept", None
-
-
-def _give_up(uow: UnitOfWork, call: Call, whose: Candidate) -> Applied:
-    return "failed", None
 
 
 MESSAGE = Kind("message", "To", ("MessageSid|SmsSid",), _text)
@@ -96,7 +94,7 @@ STATUS = Kind(
 )
 VOICE = Kind("voice", "To", ("CallSid", "CallStatus", "DialCallStatus"), _keep)
 RECORDING = Kind("recording", "To", ("RecordingSid", "RecordingStatus"), _keep)
-FAILED = {kind.name: replace(kind, apply=_give_up) for kind in (MESSAGE, STATUS, VOICE, RECORDING)}
+KINDS = {kind.name: kind for kind in (MESSAGE, STATUS, VOICE, RECORDING)}
 
 
 async def _call(request: Request, runtime: Annotated[Runtime, Depends(get_runtime)]) -> Call:
@@ -148,27 +146,50 @@ def _is_taken(runtime: Runtime, call: Call, kind: Kind, whose: Candidate) -> boo
                 return _apply(uow, call, kind, whose)
         except Exception as fault:
             if not is_transient(fault):
-                log.error("webhook.failed", provider="twilio", kind=kind.name, at=describe(fault))
+                error = describe(fault)
+                log.error("webhook.failed", provider="twilio", kind=kind.name, at=error)
                 break
             if not left:
                 raise
     if kind is MESSAGE:
         save_opt_out(runtime.database, call, whose)
     with runtime.database.transaction(whose.clinic_id, PROVIDER) as uow:
-        return _apply(uow, call, FAILED[kind.name], whose)
+        return _keep_for_later(uow, call, kind, error)
 
 
 def _apply(uow: UnitOfWork, call: Call, kind: Kind, whose: Candidate) -> bool:
     if not is_proved(uow, call):
         return False
-    kept = inbox.keep(
-        uow,
-        provider="twilio",
-        kind=kind.name,
-        external_id=kind.external_id(call),
-        raw=call.raw,
-    )
+    kept = _store(uow, call, kind)
     if kept is not None:
         outcome, ref_id = kind.apply(uow, call, whose)
         inbox.conclude(uow, kept, outcome, ref_id)
     return True
+
+
+def _keep_for_later(uow: UnitOfWork, call: Call, kind: Kind, error: str) -> bool:
+    if not is_proved(uow, call):
+        return False
+    kept = _store(uow, call, kind)
+    if kept is not None:
+        inbox.put_off(uow, kept, error)
+    return True
+
+
+def _store(uow: UnitOfWork, call: Call, kind: Kind) -> UUID | None:
+    return inbox.keep(
+        uow,
+        provider="twilio",
+        kind=kind.name,
+        external_id=kind.external_id(call),
+        query=call.query,
+        raw=call.raw,
+    )
+
+
+def apply_again(uow: UnitOfWork, row: Row[Any], raw: bytes) -> Applied:
+    """Apply a stored call that failed, or that was nobody's when it came; it was proved then."""
+    call = Call.again(raw, row.query, row.received_at)
+    kind = KINDS[row.kind]
+    whose = Candidate(uow.clinic_id, has_number(uow, call, call.field(kind.number)))
+    return kind.apply(uow, call, whose)

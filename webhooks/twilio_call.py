@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 from uuid import UUID
@@ -16,7 +17,7 @@ from crm.accounts.doors import resolve
 from crm.core.database import Database
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions.connect import ACCOUNT_DOOR, NUMBER_DOOR
-from crm.messaging.models import ChannelAccount
+from crm.messaging.models import ChannelAccount, Sender
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Call:
     """One request, as received: `url` is the public one that Twilio signed (TW-3, TW-4).
 
     `fields` are the decoded values of a form, or of a JSON body, whose signature covers the
-    address alone, with the hash of the body in it (TW-5).
+    address alone, with the hash of the body in it (TW-5). `received_at` is when it came, where that
+    is not now.
     """
 
     url: str
@@ -32,6 +34,7 @@ class Call:
     fields: FormData
     signature: str
     is_json: bool = False
+    received_at: datetime | None = None
 
     @classmethod
     def of(cls, request: Request, raw: bytes, base_url: str) -> "Call":
@@ -41,6 +44,18 @@ class Call:
         is_json = request.headers.get("content-type", "").startswith("application/json")
         fields = _json_fields(raw) if is_json else _form_fields(raw)
         return cls(url, raw, fields, request.headers.get("x-twilio-signature", ""), is_json)
+
+    @classmethod
+    def again(cls, raw: bytes, query: str, received_at: datetime) -> "Call":
+        """Return a stored call as it was, but for its signature, which was checked."""
+        is_json = raw.lstrip().startswith(b"{")
+        fields = _json_fields(raw) if is_json else _form_fields(raw)
+        return cls(f"?{query}", raw, fields, "", is_json, received_at)
+
+    @property
+    def query(self) -> str:
+        """The query of the address that was called."""
+        return self.url.partition("?")[2]
 
     def field(self, *names: str) -> str:
         """Return the first of these fields that says something, as it can be stored."""
@@ -53,7 +68,7 @@ class Call:
     @property
     def attempt_id(self) -> UUID | None:
         """The attempt that our callback address carries (TW-24)."""
-        values = parse_qs(self.url.partition("?")[2]).get("a", [])
+        values = parse_qs(self.query).get("a", [])
         try:
             return UUID(values[0]) if values else None
         except ValueError:
@@ -89,6 +104,24 @@ def candidates(database: Database, call: Call, number: str) -> Iterator[Candidat
             yield Candidate(opened.clinic_id, True)
     for opened in resolve(database, ACCOUNT_DOOR, sid):
         yield Candidate(opened.clinic_id, False)
+
+
+def has_number(uow: UnitOfWork, call: Call, number: str) -> bool:
+    """Whether a number is the clinic's, at the account that a call names."""
+    its = (col(ChannelAccount.clinic_id) == col(Sender.clinic_id)) & (
+        col(ChannelAccount.id) == col(Sender.account_id)
+    )
+    found = uow.session.scalar(
+        select(col(Sender.id))
+        .join(ChannelAccount, its)
+        .where(
+            col(Sender.clinic_id) == uow.clinic_id,
+            col(Sender.value) == number,
+            col(ChannelAccount.provider) == "twilio",
+            col(ChannelAccount.external_id) == call.field("AccountSid"),
+        )
+    )
+    return found is not None
 
 
 def is_proved(uow: UnitOfWork, call: Call) -> bool:

@@ -10,6 +10,7 @@ from crm.core import backlog, work
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.messaging.queries import uncertain_texts
+from crm.privacy.actions import audit
 from crm.web.language import _
 from crm.web.pages import see_other
 from crm.web.templating import render
@@ -37,5 +38,6 @@ def retry(request: Request, uow: ClinicUow, kind: str, row_id: UUID) -> Response
     known = runtime.work.get(kind)
     if known is None or not work.retry(uow.session, known, uow.clinic_id, row_id, uow.now):
         raise NotFound("there is no such failed work any more")
+    audit(uow, "work.retried", kind, row_id)
     uow.ring(kind, [row_id])
     return see_other(request, "workers:stuck", message=_("It is tried again now."))

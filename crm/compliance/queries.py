@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from crm.compliance.models import Consent, Suppression
@@ -95,3 +95,21 @@ def live_suppressions(
     )
     found = (LiveSuppression(*row) for row in rows)
     return {(one.address_id, one.channel): one for one in found}
+
+
+def is_overtaken(uow: UnitOfWork, address_id: UUID, channel: str, at: datetime) -> bool:
+    """Whether an address consented, opted out or in again after a time: that counts, not before."""
+    s, c = _suppressions.c, _consents.c
+    listed = select(s.id).where(
+        s.clinic_id == uow.clinic_id,
+        s.address_id == address_id,
+        s.channel == channel,
+        or_(s.created_at > at, s.lifted_at > at),
+    )
+    said = select(c.id).where(
+        c.clinic_id == uow.clinic_id,
+        c.address_id == address_id,
+        c.channel == channel,
+        c.at > at,
+    )
+    return uow.session.scalar(listed.union_all(said).limit(1)) is not None

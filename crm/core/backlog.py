@@ -30,14 +30,16 @@ class Depth:
 
 @dataclass(frozen=True)
 class Stuck:
-    """A row that is dead, or late for longer than `LATE`, and why."""
+    """A row that is dead, or late for longer than `LATE`, and why; what and whose, if known."""
 
-    kind: str
+    work: Work
     id: UUID
     due_at: datetime | None
     dead_at: datetime | None
     attempts: int
     error: str | None
+    what: str | None
+    lead_id: UUID | None
 
 
 def depths(system: "System", works: Iterable[Work]) -> list[Depth]:
@@ -68,7 +70,7 @@ def stuck(
     for work in works:
         rows = session.execute(
             text(
-                "SELECT id, due_at, dead_at, attempts, last_error"
+                f"SELECT id, due_at, dead_at, attempts, last_error, {work.what}, {work.lead}"
                 f" FROM {work.table} t WHERE clinic_id = :clinic AND ("
                 f"(dead_at IS NOT NULL AND {work.of})"
                 f" OR (({work.waiting}) AND due_at <= :late"
@@ -77,5 +79,5 @@ def stuck(
             ),
             {"clinic": clinic_id, "late": now - LATE, "now": now, "limit": limit},
         )
-        found += [Stuck(work.kind, *row) for row in rows]
+        found += [Stuck(work, *row) for row in rows]
     return found

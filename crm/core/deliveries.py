@@ -7,6 +7,7 @@ from sqlalchemy.engine import Row
 
 from crm.core.bulk import among
 from crm.core.database import FRESH
+from crm.core.errors import N_
 from crm.core.events import Delivery, Event, EventRow, decode
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -79,4 +80,11 @@ def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
         uow.ring("deliveries", [delivery_id], queue)
 
 
-DELIVERIES = Work("deliveries", "deliveries", deliver, ready=IN_ORDER)
+DELIVERIES = Work(
+    "deliveries",
+    "deliveries",
+    deliver,
+    ready=IN_ORDER,
+    title=N_("What follows from an event"),
+    what="t.consumer",
+)

@@ -37,6 +37,7 @@ class Work:
     and the one that raises gets an attempt, a backoff and its error. `of` says which rows of a
     table that two kinds share are this kind's, dead ones too. `failing(uow, ids)` takes the locks
     that come before these rows' and returns what to write if one of them dies, in that transaction.
+    A page shows `title`, marked with `N_`, and what the SQL of `what` and `lead` says of a row.
     """
 
     kind: str
@@ -46,6 +47,9 @@ class Work:
     ready: str = "true"
     of: str = "true"
     limit: int = 100
+    title: str = ""
+    what: str = "NULL"
+    lead: str = "NULL"
     failing: Callable[["UnitOfWork", Sequence[UUID]], Callable[[], None]] | None = None
 
 
@@ -201,8 +205,9 @@ def retry(session: Session, work: Work, clinic_id: UUID, row_id: UUID, now: date
     """Bring a dead row of a clinic back, due now; return whether there was one."""
     brought = session.execute(
         text(
-            f"UPDATE {work.table} SET dead_at = NULL, due_at = :now, attempts = 0"
-            " WHERE clinic_id = :clinic AND id = :id AND dead_at IS NOT NULL RETURNING id"
+            f"UPDATE {work.table} t SET dead_at = NULL, due_at = :now, attempts = 0"
+            f" WHERE clinic_id = :clinic AND id = :id AND dead_at IS NOT NULL AND {work.of}"
+            " RETURNING id"
         ),
         {"clinic": clinic_id, "id": row_id, "now": now},
     ).all()

@@ -16,6 +16,7 @@ from crm.accounts.models import Clinic
 from crm.compliance.actions import NewConsent, lift_suppression, record_consents, suppress
 from crm.compliance.keywords import Match
 from crm.compliance.models import PURPOSES, Purpose, Tier
+from crm.compliance.queries import is_overtaken
 from crm.contacts import phones
 from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
@@ -69,7 +70,13 @@ class Inbound:
 
 
 def heed(uow: UnitOfWork, text: Inbound) -> None:
-    """Do what a text's keyword asks for and queue its one answer; nothing for other texts."""
+    """Do what a text's keyword asks for and queue its one answer; nothing for other texts.
+
+    Of a text that is read late the keyword counts only if nothing newer was said.
+    """
+    came_at = text.row.created_at
+    if came_at < uow.now and is_overtaken(uow, text.row.address_id, "sms", came_at):
+        return
     if text.keyword == "stop":
         is_new = suppress(uow, text.row.address_id, "sms", "stop", text.row.id)
         _record(uow, text, "revoked", PURPOSES, "none")
@@ -151,7 +158,10 @@ def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
 
 
 def _answer(uow: UnitOfWork, text: Inbound) -> None:
-    """Queue the answer, unless the provider gave it or two machines would talk."""
+    """Queue the answer, unless it is too late, the provider gave it or two machines would talk."""
+    useful_until = text.row.created_at + ANSWER_WITHIN
+    if useful_until <= uow.now:
+        return
     if text.opt_out or not _PHONE.fullmatch(text.sent_from) or _is_echo(uow, text):
         return
     if _answers_lately(uow, text.row.address_id) >= MOST_ANSWERS:
@@ -165,7 +175,7 @@ def _answer(uow: UnitOfWork, text: Inbound) -> None:
         body=_words(uow, text),
         lead_id=text.row.lead_id,
         address_id=text.row.address_id,
-        useful_until=uow.now + ANSWER_WITHIN,
+        useful_until=useful_until,
         queue="urgent",
         sender_id=text.row.sender_id,
         conversation_id=text.row.conversation_id,

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import Row
 
 from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
@@ -79,7 +78,7 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
     ]
 
 
-def _why(row: Row[Any]) -> str:
+def _why(row: Any) -> str:
     return states.reason(states.GAVE_UP if row.is_dead else row.held_reason or row.reason)
 
 

@@ -5,10 +5,11 @@ no send to the address is claimed (LAW-5), and twenty copies of a text are one (
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -30,6 +31,7 @@ class TextIn:
     """A text as a provider handed it over.
 
     `opt_out` is Twilio's OptOutType: it knew a keyword and has answered it itself (TW-53).
+    `received_at` is when it came, where that was not now.
     """
 
     sender_value: str
@@ -38,6 +40,7 @@ class TextIn:
     provider_id: str
     provider: str
     opt_out: str | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ def _row(
 ) -> Communication:
     person = _person(uow, address_id)
     text_id = new_id()
+    came_at = text.received_at or uow.now
     return Communication(
         id=text_id,
         direction="in",
         status="received",
         message_class="care",
         address_id=address_id,
-        conversation_id=_conversation(uow, address_id, sender_id),
+        conversation_id=_conversation(uow, address_id, sender_id, came_at),
         contact_id=person.contact_id,
         lead_id=person.lead_id,
         origin_kind="patient",
@@ -89,7 +93,7 @@ def _row(
         body=uow.encrypt(text_id, text.body),
         sender_id=sender_id,
         provider_id=text.provider_id,
-        created_at=uow.now,
+        created_at=came_at,
         settled_at=uow.now,
     )
 
@@ -126,19 +130,20 @@ def _already_here(uow: UnitOfWork, dedupe_key: str) -> UUID | None:
     )
 
 
-def _conversation(uow: UnitOfWork, address_id: UUID, sender_id: UUID) -> UUID:
+def _conversation(uow: UnitOfWork, address_id: UUID, sender_id: UUID, came_at: datetime) -> UUID:
     statement = insert(_conversations).values(
         clinic_id=uow.clinic_id,
         id=new_id(),
         address_id=address_id,
         sender_id=sender_id,
-        last_in_at=uow.now,
+        last_in_at=came_at,
         created_at=uow.now,
     )
+    last_in_at = _conversations.c.last_in_at
     conversation_id: UUID = uow.session.execute(
         statement.on_conflict_do_update(
             index_elements=["clinic_id", "address_id", "sender_id"],
-            set_={"last_in_at": statement.excluded.last_in_at},
+            set_={"last_in_at": func.greatest(last_in_at, statement.excluded.last_in_at)},
         ).returning(_conversations.c.id)
     ).scalar_one()
     return conversation_id

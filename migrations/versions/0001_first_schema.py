@@ -396,7 +396,15 @@ def create_tables() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("provider", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("lease_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("lease_token", sa.Uuid(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("dead_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("queue", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("query", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("body", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("outcome", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("ref_id", sa.Uuid(), nullable=True),
@@ -410,6 +418,21 @@ def create_tables() -> None:
             name=op.f("uq_webhook_events_clinic_id_provider_kind_external_id"),
         ),
     )
+    op.create_index(
+        "ix_webhook_events_dead",
+        "webhook_events",
+        ["clinic_id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_webhook_events_due",
+        "webhook_events",
+        ["queue", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index("uq_webhook_events_id", "webhook_events", ["id"], unique=True)
     op.create_table(
         "consents",
         sa.Column("clinic_id", sa.Uuid(), nullable=False),

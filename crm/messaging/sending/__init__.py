@@ -12,6 +12,7 @@ from uuid import UUID
 
 from crm.compliance.actions import lock_addresses
 from crm.core import killpoints
+from crm.core.errors import N_
 from crm.core.performing import is_transient
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -214,5 +215,7 @@ COMMUNICATIONS = Work(
     send,
     waiting="t.due_at IS NOT NULL AND t.status = 'queued'",
     of="t.status = 'queued'",
+    title=N_("Text to send"),
+    lead="t.lead_id",
     failing=failing,
 )

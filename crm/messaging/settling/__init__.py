@@ -1,6 +1,7 @@
 """Settling: what became of a text whose answer never came. It is asked, never guessed (TW-45)."""
 
 from crm.compliance.actions import lock_addresses
+from crm.core.errors import N_
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.work import Claim, Work
@@ -39,5 +40,7 @@ SETTLEMENTS = Work(
     waiting="t.due_at IS NOT NULL AND t.status IN ('sending', 'unconfirmed')",
     of="t.status IN ('sending', 'unconfirmed')",
     limit=20,
+    title=N_("Text to ask about"),
+    lead="t.lead_id",
     failing=leave_to_person,
 )
