@@ -1,4 +1,5 @@
-"""What the gate asks of automations: is the enrollment that queued a text still live?"""
+"""What the gate asks of automations: is the enrollment that queued a text still live, and its
+sequence not paused?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, select
 
 from automations.enrollments import ORIGIN
-from automations.models import Enrollment
+from automations.models import Automation, Enrollment
 from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
 
+_automations: Any = Automation.__table__  # type: ignore[attr-defined]
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 
@@ -19,24 +21,27 @@ _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 def origin_facts(
     uow: UnitOfWork, communication_ids: Sequence[UUID]
 ) -> Mapping[UUID, Mapping[str, Any]]:
-    """Return `is_origin_live` of those communications that an enrollment queued."""
+    """Return whether the origin is live, and paused, of texts that an enrollment queued."""
     values = {"clinic": uow.clinic_id, "ids": list(communication_ids)}
-    rows = uow.session.execute(_STATES, values)
-    return {row.id: {"is_origin_live": row.state == "live"} for row in rows}
+    return {
+        row.id: {
+            "is_origin_live": row.state == "live",
+            "is_origin_paused": row.automation == "paused",
+        }
+        for row in uow.session.execute(_STATES, values)
+    }
 
 
-_STATES = (
-    select(_communications.c.id, _enrollments.c.state)
-    .join(
-        _enrollments,
-        and_(
-            _enrollments.c.clinic_id == _communications.c.clinic_id,
-            _enrollments.c.id == _communications.c.origin_id,
-        ),
+def _states() -> Any:
+    c, passage, whole = _communications.c, _enrollments.c, _automations.c
+    its = and_(passage.clinic_id == c.clinic_id, passage.id == c.origin_id)
+    theirs = and_(whole.clinic_id == c.clinic_id, whole.id == passage.automation_id)
+    return (
+        select(c.id, passage.state, whole.state.label("automation"))
+        .join(_enrollments, its)
+        .join(_automations, theirs)
+        .where(c.clinic_id == bindparam("clinic"), given(c.id), c.origin_kind == ORIGIN)
     )
-    .where(
-        _communications.c.clinic_id == bindparam("clinic"),
-        given(_communications.c.id),
-        _communications.c.origin_kind == ORIGIN,
-    )
-)
+
+
+_STATES = _states()

@@ -13,6 +13,7 @@ from automations.references import with_ids
 from automations.versions import forget_live
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions import release_held
 
 
 def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automation:
@@ -74,13 +75,22 @@ def _locked(uow: UnitOfWork, parsed: SequenceDefinition) -> Automation:
 
 
 def pause(uow: UnitOfWork, automation_id: UUID) -> Automation:
-    """Pause an automation: nobody enters, and who is in it stays where he is. Raises NotFound."""
+    """Pause an automation: nobody enters, who is in it stays, and its queued texts are held.
+
+    A text that is already being sent is not stopped by this. Raises NotFound.
+    """
     return _set_state(uow, automation_id, "paused")
 
 
 def resume(uow: UnitOfWork, automation_id: UUID) -> Automation:
-    """Let a paused automation go on; who is in it goes on within minutes. Raises NotFound."""
-    return _set_state(uow, automation_id, "live")
+    """Let a paused automation go on: its held texts at once, who is in it within minutes.
+
+    Raises NotFound.
+    """
+    resumed = _set_state(uow, automation_id, "live")
+    # Those of other paused ones are looked at, too, and held again.
+    release_held(uow, "sequence_paused")
+    return resumed
 
 
 def _set_state(uow: UnitOfWork, automation_id: UUID, state: str) -> Automation:

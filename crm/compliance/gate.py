@@ -23,11 +23,12 @@ BlockReason = Literal[
     "quiet_hours",
     "unknown_zone",
 ]
-DeferReason = Literal[
-    "hold", "no_sender", "sender_paused", "quiet_hours", "daily_cap", "weekly_cap"
-]
+ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused"]
+DeferReason = Literal[ByPerson, "quiet_hours", "daily_cap", "weekly_cap"]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
 DEFER_REASONS: tuple[DeferReason, ...] = get_args(DeferReason)
+BY_PERSON: tuple[ByPerson, ...] = get_args(ByPerson)
+"""Reasons that end when a person ends them: nobody can say when."""
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 WEEKLY_CAP = 6
@@ -37,7 +38,7 @@ ANSWER_WITHIN = timedelta(minutes=15)
 """How long after a patient's text an answer is part of the same talk (LAW-26)."""
 
 LOOK_AGAIN = timedelta(minutes=5)
-"""When a text is looked at again that waits for a person: a hold, a sender that was paused."""
+"""When a text is looked at again that waits for a person: see `BY_PERSON`."""
 
 JITTER = 15 * 60
 """Seconds over which texts spread that all waited for the same morning (LAW-25)."""
@@ -64,6 +65,7 @@ class Facts:
     is_textable: bool = True
     is_suppressed: bool = False
     is_origin_live: bool = True
+    is_origin_paused: bool = False
     is_lead_open: bool = True
     is_holding: bool = False
     has_sender: bool = True
@@ -128,8 +130,7 @@ def decide(facts: Facts) -> Decision:
         return Allow()
     if isinstance(held, Defer) and facts.useful_until and held.until >= facts.useful_until:
         # A person may lift a hold at any time, so only the clock's own ends are certain.
-        is_certain = held.reason not in ("hold", "no_sender", "sender_paused")
-        return Block("no_longer_useful") if is_certain else held
+        return held if held.reason in BY_PERSON else Block("no_longer_useful")
     return held
 
 
@@ -158,6 +159,8 @@ def _held(facts: Facts) -> Defer | None:
         return Defer(facts.now + LOOK_AGAIN, "no_sender")
     if facts.is_sender_paused:
         return Defer(facts.now + LOOK_AGAIN, "sender_paused")
+    if facts.is_automated and facts.is_origin_paused:
+        return Defer(facts.now + LOOK_AGAIN, "sequence_paused")
     return None
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from crm.compliance.gate import BY_PERSON
 from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
@@ -25,7 +26,10 @@ _NEEDS_PERSON = _texts.c.reason == states.NEEDS_PERSON
 
 @dataclass(frozen=True)
 class WaitingText:
-    """A text that has not left: until when it waits, or that it died, and why in words."""
+    """A text that has not left: until when it waits, or that it died, and why in words.
+
+    `due_at` is None where it waits for a person, who may let it go at any time.
+    """
 
     id: UUID
     status: str
@@ -73,9 +77,13 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
         .order_by(c.id)
     )
     return [
-        WaitingText(row.id, row.status, row.due_at, row.held_reason, row.is_dead, _why(row))
+        WaitingText(row.id, row.status, _until(row), row.held_reason, row.is_dead, _why(row))
         for row in rows
     ]
+
+
+def _until(row: Any) -> datetime | None:
+    return None if row.held_reason in BY_PERSON else row.due_at
 
 
 def _why(row: Any) -> str:

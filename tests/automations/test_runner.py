@@ -393,17 +393,25 @@ def statements_of(practice: Practice, claim: Claim) -> int:
     return len(said)
 
 
-def test_the_gate_learns_whether_the_origin_is_live(practice: Practice, other_clinic: UUID) -> None:
+def test_the_gate_learns_whether_the_origin_is_live_and_paused(
+    practice: Practice, other_clinic: UUID
+) -> None:
     enrolled(practice, SEND, people=2)
     practice.work()
+    [automation_id] = {one.automation_id for one in practice.enrollments()}
     first, second = practice.texts()
     practice.do(end_enrollments, [first.origin_id], "by_hand")
     ids = [first.id, second.id, uuid4()]
 
-    assert practice.do(origin_facts, ids) == {
-        first.id: {"is_origin_live": False},
-        second.id: {"is_origin_live": True},
-    }
+    def facts(*, paused: bool) -> dict[UUID, dict[str, bool]]:
+        return {
+            first.id: {"is_origin_live": False, "is_origin_paused": paused},
+            second.id: {"is_origin_live": True, "is_origin_paused": paused},
+        }
+
+    assert practice.do(origin_facts, ids) == facts(paused=False)
+    practice.do(pause, automation_id)
+    assert practice.do(origin_facts, ids) == facts(paused=True)
     assert Practice(practice.runtime, other_clinic).do(origin_facts, ids) == {}
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.compliance.gate import (
+    BY_PERSON,
     DAY,
     WEEKLY_CAP,
     Allow,
@@ -26,7 +27,6 @@ ZONES = (
     *("America/New_York", "America/Chicago", "America/Los_Angeles", "Pacific/Honolulu"),
     *("America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/London"),
 )
-BY_PERSONS = {"hold", "no_sender", "sender_paused"}
 
 
 def facts(**known: Any) -> Facts:
@@ -70,6 +70,7 @@ any_facts = st.builds(
     is_textable=st.booleans(),
     is_suppressed=st.booleans(),
     is_origin_live=st.booleans(),
+    is_origin_paused=st.booleans(),
     is_lead_open=st.booleans(),
     is_holding=st.booleans(),
     has_sender=st.booleans(),
@@ -94,6 +95,7 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
         assert known.tier == "written"
     if known.message_class in ("care", "marketing"):
         assert known.is_origin_live
+        assert not known.is_origin_paused
         assert known.is_lead_open
         assert len([at for at in known.sent_at if at > known.now - DAY]) < known.daily_cap
         if not known.is_answer:
@@ -107,7 +109,7 @@ def test_what_is_held_is_held_until_its_reason_is_gone(known: Facts) -> None:
     if not isinstance(decision, Defer):
         return
     assert decision.until > known.now
-    if decision.reason in BY_PERSONS:
+    if decision.reason in BY_PERSON:
         return
     then = decide(replace(known, now=decision.until))
     assert not isinstance(then, Defer) or then.reason != decision.reason
@@ -169,12 +171,26 @@ def test_the_confirmation_of_a_stop_goes_to_who_opted_out() -> None:
         ({"is_holding": True, "message_class": "system"}, "hold"),
         ({"has_sender": False}, "no_sender"),
         ({"is_sender_paused": True}, "sender_paused"),
+        ({"is_origin_paused": True}, "sequence_paused"),
+        ({"is_origin_paused": True, "now": NIGHT}, "sequence_paused"),
     ],
 )
 def test_what_a_person_lets_go_is_looked_at_again(known: dict[str, Any], reason: str) -> None:
     decision = decide(facts(**known))
     assert isinstance(decision, Defer)
     assert decision.reason == reason
+
+
+def test_what_a_paused_sequence_holds_is_not_sent_once_it_came_too_late() -> None:
+    known = facts(is_origin_paused=True, useful_until=NOON + timedelta(minutes=1))
+    decision = decide(known)
+    assert isinstance(decision, Defer)
+    assert decide(replace(known, now=decision.until)) == Block("no_longer_useful")
+
+
+def test_a_pause_holds_no_person_and_no_keyword_answer() -> None:
+    for message_class in ("staff", "system"):
+        assert decide(facts(message_class=message_class, is_origin_paused=True)) == Allow()
 
 
 def test_a_text_at_night_waits_for_the_morning_and_spreads() -> None:

@@ -210,7 +210,8 @@ def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], re
 def release_held(uow: UnitOfWork, *reasons: str) -> int:
     """Let texts that were held for these reasons be looked at again now; return how many.
 
-    For the clinic's hold switch ("hold") and a sender that works again ("sender_paused").
+    For the clinic's hold switch ("hold"), a sender that works again ("sender_paused") and a
+    sequence that goes on ("sequence_paused").
     """
     columns = _communications.c
     released = uow.session.execute(

@@ -62,7 +62,7 @@ def gather(
 def _ask(
     uow: UnitOfWork, sources: Sequence[FactSource], ids: Sequence[UUID]
 ) -> dict[UUID, dict[str, Any]]:
-    """Ask each source once; of two that know the same fact, the one that says no is believed."""
+    """Ask each source once; of two that know the same fact, the one that stops it is believed."""
     told: dict[UUID, dict[str, Any]] = {}
     for source in sources:
         for row_id, said in source(uow, ids).items():
@@ -70,6 +70,7 @@ def _ask(
             mine["values"].update(said.get("values", {}))
             for name in ("is_origin_live", "is_lead_open"):
                 mine[name] = mine.get(name, True) and said.get(name, True)
+            mine["is_origin_paused"] = any(one.get("is_origin_paused") for one in (mine, said))
     return told
 
 
@@ -90,6 +91,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         is_textable=row.kind == "phone" and not is_dead,
         is_suppressed=row.is_suppressed,
         is_origin_live=told.get("is_origin_live", True),
+        is_origin_paused=told.get("is_origin_paused", False),
         is_lead_open=told.get("is_lead_open", True),
         is_holding=row.is_holding_sends,
         has_sender=row.use_sender_id is not None,
