@@ -1,4 +1,4 @@
-"""Who enters: a chunk of events, the live automations they start, and each one's rules of entry."""
+"""Who enters: a chunk of events, the automations they start, and each one's rules of entry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from automations.facts import Facts
 from automations.keys import derived_id
 from automations.models import Enrollment
 from automations.subjects import Subject, lock_facts
-from automations.versions import LiveAutomation, live_automations
+from automations.versions import Published, published_automations
 from crm.core.events import Event, EventRow
 from crm.core.uow import UnitOfWork
 
@@ -27,7 +27,7 @@ class Entry:
     """An event that starts an automation for a subject; its enrollment's id follows from both."""
 
     event: Event
-    automation: LiveAutomation
+    automation: Published
     subject: Subject
 
     @property
@@ -47,17 +47,17 @@ class Passage:
 
 
 def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> None:
-    """Enroll the subjects of these events in every live automation that the events start.
+    """Enroll the subjects of these events in every automation that the events start.
 
     The events are of different subjects, or in the order in which they happened. Whoever may not
-    enter is refused on record, with the reason.
+    enter is refused on record, with the reason; resuming a paused automation lets none of them in.
     """
-    live = live_automations(uow)
+    published = published_automations(uow)
     heard = [
         Entry(event, automation, subject)
         for event in events
         if (subject := subject_of(event)) is not None
-        for automation in live.get(type(event), ())
+        for automation in published.get(type(event), ())
     ]
     facts = lock_facts(uow, [entry.subject for entry in heard])
     matching = [
@@ -86,7 +86,8 @@ def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | No
         return "once_only"
     if definition.reentry == "after_end" and any(passage.is_live for passage in passages):
         return "already_in"
-    return None
+    # Last, so that it tells of those alone who would be in it now.
+    return "paused" if entry.automation.is_paused else None
 
 
 def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from automations.definitions import SequenceDefinition, parse
 from automations.models import Automation, SequenceVersion
 from automations.references import with_ids
-from automations.versions import forget_live
+from automations.versions import forget_published
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import release_held
@@ -48,7 +48,7 @@ def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automatio
     automation.version_id = version.id
     automation.trigger_kind = parsed.trigger.kind
     uow.session.flush()
-    forget_live(uow)
+    forget_published(uow)
     return automation
 
 
@@ -97,5 +97,5 @@ def _set_state(uow: UnitOfWork, automation_id: UUID, state: str) -> Automation:
     automation = uow.get(Automation, automation_id)
     automation.state = state
     uow.session.flush()
-    forget_live(uow)
+    forget_published(uow)
     return automation

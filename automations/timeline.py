@@ -1,4 +1,4 @@
-"""How sequences read on a timeline: who entered and left, what was skipped, what a loop stopped."""
+"""How sequences read on a timeline: who entered and left, who was kept out, what was skipped."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -37,9 +37,9 @@ def _entry(event: Told, names: Mapping[UUID, str], skipped: Mapping[UUID, str]) 
         case EnrollmentEnded(automation_id=automation_id, reason=reason):
             title = _("Sequence “%(name)s” ended", name=names[automation_id])
             return Entry(title, exit_words(reason), "stop")
-        case EnrollmentRefused(automation_id=automation_id, reason="loop"):
+        case EnrollmentRefused(automation_id=automation_id, reason="loop" | "paused" as reason):
             title = _("Sequence “%(name)s” did not start", name=names[automation_id])
-            return Entry(title, refusal_words("loop"), "stop", tone="yellow")
+            return Entry(title, refusal_words(reason), "stop", tone="yellow")
         case StepTaken(step_run_id=run_id, kind=kind) if skipped.get(run_id):
             title = _("Step skipped: %(step)s", step=step_words(kind))
             return Entry(title, skipped[run_id], "robot")

@@ -36,44 +36,45 @@ def definitions(uow: UnitOfWork, version_ids: Iterable[UUID]) -> dict[UUID, Sequ
 
 
 @dataclass(frozen=True)
-class LiveAutomation:
-    """An automation that people may enter now, by its published version."""
+class Published:
+    """An automation by its published version; who would enter a paused one is refused."""
 
     id: UUID
     version_id: UUID
     definition: SequenceDefinition
+    is_paused: bool
 
 
-_LIVE = "automations.live"
+_PUBLISHED = "automations.published"
 
 
-def live_automations(uow: UnitOfWork) -> Mapping[type[Event], Sequence[LiveAutomation]]:
-    """Return the live automations by the events they listen to; read once a transaction."""
-    known: dict[type[Event], list[LiveAutomation]] | None = uow.session.info.get(_LIVE)
+def published_automations(uow: UnitOfWork) -> Mapping[type[Event], Sequence[Published]]:
+    """Return the automations, paused ones too, by what they listen to; read once a transaction."""
+    known: dict[type[Event], list[Published]] | None = uow.session.info.get(_PUBLISHED)
     if known is None:
-        known = uow.session.info[_LIVE] = _read_live(uow)
+        known = uow.session.info[_PUBLISHED] = _read_published(uow)
     return known
 
 
-def forget_live(uow: UnitOfWork) -> None:
-    """Read the live automations anew, after one was published, paused or resumed."""
-    uow.session.info.pop(_LIVE, None)
+def forget_published(uow: UnitOfWork) -> None:
+    """Read the automations anew, after one was published, paused or resumed."""
+    uow.session.info.pop(_PUBLISHED, None)
 
 
-def _read_live(uow: UnitOfWork) -> dict[type[Event], list[LiveAutomation]]:
+def _read_published(uow: UnitOfWork) -> dict[type[Event], list[Published]]:
     rows = uow.session.execute(
-        select(Automation.id, Automation.version_id)
+        select(Automation.id, Automation.version_id, Automation.state)
         .where(
             col(Automation.clinic_id) == uow.clinic_id,
-            col(Automation.state) == "live",
             col(Automation.version_id).is_not(None),
         )
         .order_by(col(Automation.id))
     ).all()
     parsed = definitions(uow, [row.version_id for row in rows])
-    by_event: dict[type[Event], list[LiveAutomation]] = {}
+    by_event: dict[type[Event], list[Published]] = {}
     for row in rows:
-        automation = LiveAutomation(row.id, row.version_id, parsed[row.version_id])
+        is_paused = row.state == "paused"
+        automation = Published(row.id, row.version_id, parsed[row.version_id], is_paused)
         for event in automation.definition.trigger.listens:
             by_event.setdefault(event, []).append(automation)
     return by_event

@@ -29,6 +29,7 @@ REFUSED: Mapping[str, str] = {
     "conditions": N_("its conditions were not met"),
     "once_only": N_("nobody enters it twice"),
     "already_in": N_("already in it"),
+    "paused": N_("it was paused"),
 }
 
 _STEPS: Mapping[str, str] = {step.model_fields["kind"].default: step.label for step in STEPS}

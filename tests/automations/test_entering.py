@@ -108,17 +108,42 @@ def test_conditions_keep_people_out_and_say_so(practice: Practice) -> None:
     assert refusals(practice) == ["conditions"]
 
 
-def test_a_paused_automation_lets_nobody_in_until_it_is_resumed(practice: Practice) -> None:
+def test_who_comes_while_it_is_paused_is_refused_and_not_let_in_when_it_is_resumed(
+    practice: Practice,
+) -> None:
     automation = practice.publish("A", CREATED, DAY)
     practice.do(pause, automation.id)
-    practice.lead(practice.person())
+    late = practice.lead(practice.person())
     practice.work()
     assert practice.enrollments() == []
+    [refused] = practice.told(EnrollmentRefused)
+    assert (refused.lead_id, refused.payload["reason"]) == (late, "paused")
 
     practice.do(resume, automation.id)
-    practice.lead(practice.person())
+    on_time = practice.lead(practice.person())
+    practice.runtime.clock.advance(days=2)
     practice.work()
-    assert len(practice.enrollments()) == 1
+    assert [one.lead_id for one in practice.enrollments()] == [on_time]
+    assert refusals(practice) == ["paused"]
+
+
+def test_a_pause_is_the_reason_for_those_alone_who_would_have_entered(practice: Practice) -> None:
+    conditions = [{"kind": "language_is", "language": "es"}]
+    automation = practice.publish(
+        "A", {"kind": "requested_again"}, DAY, conditions=conditions, reentry="restart"
+    )
+    english = practice.lead(practice.person())
+    spanish = practice.lead(practice.person(language="es"))
+    ask_again(practice, spanish)
+    practice.work()
+    practice.do(pause, automation.id)
+    ask_again(practice, english)
+    ask_again(practice, spanish)
+    practice.work()
+
+    assert sorted(refusals(practice)) == ["conditions", "paused"]
+    # A restart that cannot begin ends nothing.
+    assert [one.state for one in practice.enrollments()] == ["live"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from automations.definitions import DEFAULT_EXITS, InvalidDefinition
 from automations.models import Automation, SequenceVersion
 from automations.seeds import CONTACTED, NEW_REQUEST, SEQUENCES, TEMPLATES, seed_automations
 from automations.sequences import load_automation, pause, resume
-from automations.versions import definitions, live_automations
+from automations.versions import definitions, published_automations
 from crm.core.errors import NotFound
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
@@ -83,19 +83,18 @@ def test_a_new_trigger_kind_is_what_the_automation_listens_to(practice: Practice
     again = {**document(SEND), "trigger": {"kind": "requested_again"}}
 
     assert practice.do(load_automation, again).trigger_kind == "requested_again"
-    assert practice.do(lambda uow: live_automations(uow).get(LeadCreated)) is None
+    assert practice.do(lambda uow: published_automations(uow).get(LeadCreated)) is None
 
 
 def test_publishing_is_seen_in_the_same_transaction(practice: Practice) -> None:
     with practice.runtime.database.transaction(practice.clinic, SYSTEM) as uow:
-        assert not live_automations(uow)
+        assert not published_automations(uow)
         automation = load_automation(uow, document(SEND))
-        [live] = live_automations(uow)[LeadCreated]
-        assert live.version_id == automation.version_id
-        pause(uow, automation.id)
-        assert not live_automations(uow)
-        resume(uow, automation.id)
-        assert live_automations(uow)
+        for change, is_paused in ((resume, False), (pause, True), (resume, False)):
+            change(uow, automation.id)
+            [published] = published_automations(uow)[LeadCreated]
+            assert published.version_id == automation.version_id
+            assert published.is_paused is is_paused
 
 
 @pytest.mark.parametrize(

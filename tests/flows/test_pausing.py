@@ -52,6 +52,22 @@ def test_what_came_too_late_during_a_pause_is_never_sent(house: House, drain: Dr
     assert (text.row.status, text.row.reason) == ("blocked", "no_longer_useful")
 
 
+def test_who_asks_during_a_pause_gets_nothing_late_and_the_lead_says_so(
+    house: House, drain: Drain
+) -> None:
+    house.do(pause, sequence(house))
+    lead_id = house.ask()
+    drain()
+    page = house.page(f"/leads/{lead_id}")
+    assert f"Sequence “{FIRST}” did not start" in page
+    assert "it was paused" in page
+
+    house.do(resume, sequence(house))
+    house.runtime.clock.advance(days=2)
+    drain()
+    assert house.texts(PHONE) == []
+
+
 def test_resuming_one_sequence_lets_nothing_of_another_paused_one_go(
     house: House, drain: Drain
 ) -> None:
