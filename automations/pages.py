@@ -1,4 +1,4 @@
-"""Pages of sequences: their list with Pause and Resume, and a lead's passages with End."""
+"""Pages of sequences: their list, each in words with Pause and Resume, a lead's with End."""
 
 from uuid import UUID
 
@@ -29,6 +29,21 @@ def list_sequences(request: Request, uow: ClinicUow) -> Response:
         "automations/sequences.html",
         now=uow.now,
         sequences=queries.sequences(uow),
+    )
+
+
+@router.get(
+    "/sequences/{automation_id}",
+    name="automations:sequence",
+    dependencies=[require("automations:read")],
+)
+def show_sequence(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
+    """Show what a sequence does, step by step, and how many people stand where."""
+    return render(
+        request,
+        "automations/sequence.html",
+        now=uow.now,
+        sequence=queries.sequence(uow, automation_id),
         may_pause=_may(request, "automations:write"),
     )
 
@@ -39,10 +54,10 @@ def list_sequences(request: Request, uow: ClinicUow) -> Response:
     dependencies=[require("automations:write")],
 )
 def pause(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
-    """Pause a sequence: nobody enters, and who is in it stays where they are."""
+    """Pause a sequence: nobody enters, who is in it stays, and its texts are held."""
     name = sequences.pause(uow, automation_id).name
     message = _("“%(name)s” is paused. Whoever is in it stays where they are.", name=name)
-    return see_other(request, "automations:sequences", message=message)
+    return see_other(request, "automations:sequence", automation_id=automation_id, message=message)
 
 
 @router.post(
@@ -54,7 +69,7 @@ def resume(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
     """Let a paused sequence go on."""
     name = sequences.resume(uow, automation_id).name
     message = _("“%(name)s” goes on within a few minutes.", name=name)
-    return see_other(request, "automations:sequences", message=message)
+    return see_other(request, "automations:sequence", automation_id=automation_id, message=message)
 
 
 @router.get(

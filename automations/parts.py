@@ -4,6 +4,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from automations.names import Names
+from crm.web.language import _
+
 
 class Part(BaseModel):
     """A typed part of a sequence, told apart by `kind`; frozen, and strict about its fields.
@@ -15,3 +18,7 @@ class Part(BaseModel):
 
     label: ClassVar[str]
     kind: str
+
+    def words(self, names: Names) -> str:
+        """Return what this part says, in the reader's language."""
+        return _(self.label)

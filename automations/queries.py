@@ -1,17 +1,28 @@
-"""Reads of automations for pages: a lead's passages with their steps, and all sequences."""
+"""Reads of automations for pages: a lead's passages, all sequences, and one with its steps."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
+from sqlmodel import col
 
+from automations.definitions import SequenceDefinition
 from automations.models import Automation, Enrollment, SequenceVersion, StepRun
+from automations.names import Names
+from automations.steps.base import Step
+from automations.steps.send_text import SendText
 from automations.versions import definitions
-from automations.wording import exit_words, skip_words, step_words
+from automations.wording import exit_words, reentry_words, skip_words
+from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
+from crm.messaging.models import Template
+from crm.messaging.queries import template_words
+from crm.web.language import current_language
+from pipelines.models import Pipeline, Stage
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
@@ -64,6 +75,34 @@ class SequenceShown:
     live: int
 
 
+@dataclass(frozen=True)
+class StepRead:
+    """A step as people read it: what it does, for whom alone, what its text says, who is at it."""
+
+    words: str
+    only_if: Sequence[str]
+    text: str
+    people: int
+
+
+@dataclass(frozen=True)
+class SequenceRead:
+    """An automation as people read it; `in_older` counts who is still in an older version."""
+
+    id: UUID
+    name: str
+    is_paused: bool
+    version: int
+    published_at: datetime
+    trigger: str
+    conditions: Sequence[str]
+    exits: Sequence[str]
+    reentry: str
+    steps: Sequence[StepRead]
+    people: int
+    in_older: int
+
+
 def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     """Return a lead's passages with their steps, the last begun first."""
     c = _enrollments.c
@@ -80,14 +119,16 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     ).all()
     if not rows:
         return []
-    steps = _steps(uow, [row.id for row in rows])
-    parsed = definitions(uow, {row.version_id for row in rows})
-    return [_passage(row, parsed[row.version_id].steps, steps.get(row.id, [])) for row in rows]
+    runs = _runs_of(uow, [row.id for row in rows])
+    parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
+    return [
+        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names) for row in rows
+    ]
 
 
-def _passage(row: Any, sequence: Sequence[Any], steps: Sequence[StepShown]) -> PassageShown:
+def _passage(row: Any, sequence: Sequence[Step], runs: Sequence[Any], names: Names) -> PassageShown:
     is_live = row.state == "live"
-    coming = sequence[row.step].kind if is_live and row.step < len(sequence) else None
+    coming = sequence[row.step] if is_live and row.step < len(sequence) else None
     return PassageShown(
         id=row.id,
         name=row.name,
@@ -97,25 +138,53 @@ def _passage(row: Any, sequence: Sequence[Any], steps: Sequence[StepShown]) -> P
         ended_because=exit_words(row.exit_reason),
         entered_at=row.entered_at,
         ended_at=row.ended_at,
-        next_step=step_words(coming) if coming is not None else None,
+        next_step=coming.words(names) if coming is not None else None,
         due_at=row.due_at if row.awaits is None else None,
-        steps=steps,
+        steps=[
+            StepShown(run.at, sequence[run.step].words(names), skip_words(run.skipped))
+            for run in runs
+        ],
     )
 
 
-def _steps(uow: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, list[StepShown]]:
+def _runs_of(uow: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
     c = _runs.c
     rows = uow.session.execute(
-        select(c.enrollment_id, c.at, c.kind, c.outcome["skipped"].astext.label("skipped"))
+        select(c.enrollment_id, c.at, c.step, c.outcome["skipped"].astext.label("skipped"))
         .where(c.clinic_id == uow.clinic_id, c.enrollment_id.in_(enrollment_ids))
         .order_by(c.id.desc())
         .limit(MOST_STEPS_SHOWN)
     )
-    steps: dict[UUID, list[StepShown]] = {}
+    runs: dict[UUID, list[Any]] = {}
     for row in rows:
-        shown = StepShown(row.at, step_words(row.kind), skip_words(row.skipped))
-        steps.setdefault(row.enrollment_id, []).append(shown)
-    return steps
+        runs.setdefault(row.enrollment_id, []).append(row)
+    return runs
+
+
+def names_here(uow: UnitOfWork) -> Names:
+    """Return what the clinic's templates, pipelines and stages are called."""
+    templates = select(col(Template.id), col(Template.name)).where(
+        col(Template.clinic_id) == uow.clinic_id
+    )
+    stages = (
+        select(col(Stage.id), col(Stage.name), col(Pipeline.id), col(Pipeline.name))
+        .join(
+            Stage,
+            (col(Stage.clinic_id) == col(Pipeline.clinic_id))
+            & (col(Stage.pipeline_id) == col(Pipeline.id)),
+        )
+        .where(col(Pipeline.clinic_id) == uow.clinic_id)
+    )
+    rows = uow.session.execute(stages).all()
+    uses = Counter(stage for _id, stage, *_pipeline in rows)
+    return Names(
+        templates={row.id: row.name for row in uow.session.execute(templates)},
+        pipelines={pipeline_id: pipeline for _id, _stage, pipeline_id, pipeline in rows},
+        stages={
+            stage_id: f"{stage} ({pipeline})" if uses[stage] > 1 else stage
+            for stage_id, stage, _pipeline_id, pipeline in rows
+        },
+    )
 
 
 def sequences(uow: UnitOfWork) -> list[SequenceShown]:
@@ -135,12 +204,12 @@ def sequences(uow: UnitOfWork) -> list[SequenceShown]:
         .where(c.clinic_id == uow.clinic_id)
         .order_by(c.name)
     ).all()
-    parsed = definitions(uow, {row.version_id for row in rows})
+    parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
     return [
         SequenceShown(
             id=row.id,
             name=row.name,
-            trigger=parsed[row.version_id].trigger.label,
+            trigger=parsed[row.version_id].trigger.words(names),
             is_paused=row.state == "paused",
             version=row.number,
             steps=len(parsed[row.version_id].steps),
@@ -148,3 +217,63 @@ def sequences(uow: UnitOfWork) -> list[SequenceShown]:
         )
         for row in rows
     ]
+
+
+def sequence(uow: UnitOfWork, automation_id: UUID) -> SequenceRead:
+    """Return a sequence's published version in words, and who stands where. Raises NotFound."""
+    automation = uow.get(Automation, automation_id)
+    if automation.version_id is None:
+        raise NotFound("nothing is published")
+    version = uow.get(SequenceVersion, automation.version_id)
+    definition = definitions(uow, [version.id])[version.id]
+    people = _people(uow, automation_id)
+    names = names_here(uow)
+    return SequenceRead(
+        id=automation.id,
+        name=automation.name,
+        is_paused=automation.state == "paused",
+        version=version.number,
+        published_at=version.published_at,
+        trigger=definition.trigger.words(names),
+        conditions=[one.words(names) for one in definition.conditions],
+        exits=[exit_words(code) for code in definition.exits],
+        reentry=reentry_words(definition.reentry),
+        steps=_steps_read(uow, definition, names, people.get(version.id, {})),
+        people=sum(sum(steps.values()) for steps in people.values()),
+        in_older=sum(sum(steps.values()) for one, steps in people.items() if one != version.id),
+    )
+
+
+def _steps_read(
+    uow: UnitOfWork, definition: SequenceDefinition, names: Names, people: Mapping[int, int]
+) -> list[StepRead]:
+    sent = {step.template_id for step in definition.steps if isinstance(step, SendText)}
+    texts = template_words(uow, sent, current_language())
+    return [
+        StepRead(
+            words=step.words(names),
+            only_if=[one.words(names) for one in step.when],
+            text=texts.get(step.template_id, "") if isinstance(step, SendText) else "",
+            people=people.get(index, 0),
+        )
+        for index, step in enumerate(definition.steps)
+    ]
+
+
+def _people(uow: UnitOfWork, automation_id: UUID) -> dict[UUID, dict[int, int]]:
+    """Count who is in a sequence by version and step, as they see it.
+
+    `step` is the next one to take; until then somebody stands on the one before, which he waits
+    for. Who has just come stands on the first.
+    """
+    c = _enrollments.c
+    at = func.greatest(c.step - 1, 0).label("at")
+    rows = uow.session.execute(
+        select(c.version_id, at, func.count().label("people"))
+        .where(c.clinic_id == uow.clinic_id, c.automation_id == automation_id, c.state == "live")
+        .group_by(c.version_id, at)
+    )
+    people: dict[UUID, dict[int, int]] = {}
+    for row in rows:
+        people.setdefault(row.version_id, {})[row.at] = row.people
+    return people

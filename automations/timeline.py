@@ -6,8 +6,10 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from automations.events import EnrollmentEnded, EnrollmentRefused, EnrollmentStarted, StepTaken
-from automations.models import Automation, StepRun
-from automations.wording import exit_words, refusal_words, skip_words, step_words
+from automations.models import Automation, Enrollment, StepRun
+from automations.queries import names_here
+from automations.versions import definitions
+from automations.wording import exit_words, refusal_words, skip_words
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, TimelineSource
@@ -29,7 +31,9 @@ def _fill(uow: UnitOfWork, events: Sequence[Told]) -> Mapping[UUID, Entry]:
     return entries
 
 
-def _entry(event: Told, names: Mapping[UUID, str], skipped: Mapping[UUID, str]) -> Entry | None:
+def _entry(
+    event: Told, names: Mapping[UUID, str], skipped: Mapping[UUID, tuple[str, str]]
+) -> Entry | None:
     """Return an event as people read it; None for what tells them nothing new."""
     match event:
         case EnrollmentStarted(automation_id=automation_id):
@@ -40,9 +44,9 @@ def _entry(event: Told, names: Mapping[UUID, str], skipped: Mapping[UUID, str]) 
         case EnrollmentRefused(automation_id=automation_id, reason="loop" | "paused" as reason):
             title = _("Sequence “%(name)s” did not start", name=names[automation_id])
             return Entry(title, refusal_words(reason), "stop", tone="yellow")
-        case StepTaken(step_run_id=run_id, kind=kind) if skipped.get(run_id):
-            title = _("Step skipped: %(step)s", step=step_words(kind))
-            return Entry(title, skipped[run_id], "robot")
+        case StepTaken(step_run_id=run_id) if run_id in skipped:
+            step, why = skipped[run_id]
+            return Entry(_("Step skipped: %(step)s", step=step), why, "robot")
         case _:
             return None
 
@@ -58,15 +62,31 @@ def _names(uow: UnitOfWork, automation_ids: set[UUID]) -> Mapping[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-def _skipped(uow: UnitOfWork, run_ids: set[UUID]) -> Mapping[UUID, str]:
+def _skipped(uow: UnitOfWork, run_ids: set[UUID]) -> Mapping[UUID, tuple[str, str]]:
+    """Return what each skipped step would have done, and why it was skipped."""
     if not run_ids:
         return {}
+    why = col(StepRun.outcome)["skipped"].astext
     rows = uow.session.execute(
-        select(StepRun.id, StepRun.outcome).where(
-            col(StepRun.clinic_id) == uow.clinic_id, col(StepRun.id).in_(run_ids)
+        select(col(StepRun.id), col(StepRun.step), why.label("why"), col(Enrollment.version_id))
+        .join(
+            Enrollment,
+            (col(Enrollment.clinic_id) == col(StepRun.clinic_id))
+            & (col(Enrollment.id) == col(StepRun.enrollment_id)),
         )
-    )
-    return {row.id: skip_words(row.outcome.get("skipped")) for row in rows}
+        .where(
+            col(StepRun.clinic_id) == uow.clinic_id,
+            col(StepRun.id).in_(run_ids),
+            why.is_not(None),
+        )
+    ).all()
+    if not rows:
+        return {}
+    parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
+    return {
+        row.id: (parsed[row.version_id].steps[row.step].words(names), skip_words(row.why))
+        for row in rows
+    }
 
 
 TIMELINE = TimelineSource((EnrollmentStarted, EnrollmentEnded, EnrollmentRefused, StepTaken), _fill)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from automations.steps import STEPS
 from crm.core.errors import N_
 from crm.web.language import _
 
@@ -31,8 +30,11 @@ REFUSED: Mapping[str, str] = {
     "already_in": N_("already in it"),
     "paused": N_("it was paused"),
 }
-
-_STEPS: Mapping[str, str] = {step.model_fields["kind"].default: step.label for step in STEPS}
+REENTRY: Mapping[str, str] = {
+    "never": N_("Nobody enters it twice."),
+    "after_end": N_("Whoever has left it may enter again."),
+    "restart": N_("Entering again starts it anew at once."),
+}
 
 
 def exit_words(reason: str | None) -> str:
@@ -52,6 +54,6 @@ def refusal_words(reason: str) -> str:
     return _(REFUSED.get(reason, ""))
 
 
-def step_words(kind: str) -> str:
-    """Return what a kind of step does; the kind itself where it is unknown here."""
-    return _(_STEPS[kind]) if kind in _STEPS else kind
+def reentry_words(rule: str) -> str:
+    """Return who may enter again."""
+    return _(REENTRY.get(rule, ""))

@@ -4,7 +4,9 @@ from typing import ClassVar, Literal
 
 from automations.conditions.base import Condition
 from automations.facts import Facts
+from automations.names import Names
 from crm.core.errors import N_
+from crm.web.language import _
 
 
 class LanguageIs(Condition):
@@ -18,3 +20,7 @@ class LanguageIs(Condition):
     def holds(self, facts: Facts) -> bool:
         """Return whether the person's language is this one."""
         return facts.language == self.language
+
+    def words(self, names: Names) -> str:
+        """Return which language it asks for."""
+        return _("Language is Spanish") if self.language == "es" else _("Language is English")

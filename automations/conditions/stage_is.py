@@ -5,7 +5,9 @@ from uuid import UUID
 
 from automations.conditions.base import Condition
 from automations.facts import Facts
+from automations.names import Names
 from crm.core.errors import N_
+from crm.web.language import _
 
 
 class StageIs(Condition):
@@ -20,3 +22,7 @@ class StageIs(Condition):
     def holds(self, facts: Facts) -> bool:
         """Return whether the lead stands in the stage; without a lead it does not."""
         return facts.lead is not None and facts.lead.stage_id == self.stage_id
+
+    def words(self, names: Names) -> str:
+        """Return which stage it asks for."""
+        return _("Stage is “%(name)s”", name=names.stage(self.stage_id))

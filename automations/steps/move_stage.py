@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from automations.names import Names
 from automations.outcomes import MoveLead, Outcome, WaitUntil
 from automations.steps.base import Run, Step
 from crm.core.errors import N_
+from crm.web.language import _
 
 GRACE = timedelta(seconds=5)
 """How long the sequence rests after a move, so that what the move ends, itself too, has ended."""
@@ -30,3 +32,7 @@ class MoveStage(Step):
         if lead.stage_id == self.stage_id:
             return Outcome(skipped="already_there")
         return Outcome((MoveLead(lead.id, self.stage_id),), then=WaitUntil(run.now + GRACE))
+
+    def words(self, names: Names) -> str:
+        """Return where to it moves the lead."""
+        return _("Move the lead to “%(stage)s”", stage=names.stage(self.stage_id))

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from automations.names import Names
 from automations.outcomes import AwaitSettled, Outcome, QueueText
 from automations.steps.base import Run, Step
 from crm.core.errors import N_
+from crm.web.language import _
 
 
 class SendText(Step):
@@ -32,3 +34,7 @@ class SendText(Step):
             useful_until=run.now + timedelta(hours=self.useful_hours),
         )
         return Outcome((text,), then=AwaitSettled())
+
+    def words(self, names: Names) -> str:
+        """Return which text it sends, by its template's name."""
+        return _("Send the text “%(name)s”", name=names.template(self.template_id))

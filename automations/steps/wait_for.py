@@ -5,9 +5,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from automations.names import Names
 from automations.outcomes import Outcome, WaitUntil
 from automations.steps.base import Run, Step
 from crm.core.errors import N_
+from crm.web import formats
+from crm.web.language import _
 
 LONGEST = timedelta(days=365)
 TOO_LONG = N_("A wait lasts at most 365 days.")
@@ -45,3 +48,7 @@ class WaitFor(Step):
         if self.days:
             at = (at.astimezone(run.zone) + timedelta(days=self.days)).astimezone(UTC)
         return Outcome(then=WaitUntil(at + timedelta(hours=self.hours, minutes=self.minutes)))
+
+    def words(self, names: Names) -> str:
+        """Return how long it waits, spelled out."""
+        return _("Wait %(span)s", span=formats.span(self.days, self.hours, self.minutes))

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import field_serializer, field_validator
 
+from automations.names import Names
 from automations.outcomes import Outcome, WaitUntil
 from automations.steps.base import Run, Step
 from crm.core.errors import N_
+from crm.web import formats
+from crm.web.language import _
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -55,3 +58,8 @@ class WaitUntilTime(Step):
             if at > now:
                 return at
         raise AssertionError("nine days hold every weekday after now")
+
+    def words(self, names: Names) -> str:
+        """Return until when it waits."""
+        weekday = None if self.weekday is None else WEEKDAYS.index(self.weekday)
+        return _("Wait until %(time)s", time=formats.clock(self.time, weekday))

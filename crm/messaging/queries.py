@@ -1,18 +1,27 @@
 """Reads of communications and of what a clinic texts with, for pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from crm.compliance.gate import BY_PERSON
 from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
-from crm.messaging.models import OPEN_STATUSES, ChannelAccount, Communication, Sender
+from crm.messaging.models import (
+    OPEN_STATUSES,
+    ChannelAccount,
+    Communication,
+    Sender,
+    Template,
+    TemplateVersion,
+)
+from crm.messaging.rendering import preview
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
@@ -125,3 +134,23 @@ def text_accounts(uow: UnitOfWork) -> Sequence[AccountShown]:
         .order_by(c.created_at, c.id)
     )
     return [AccountShown(*row, states.pause(row.paused_reason)) for row in rows]
+
+
+def template_words(
+    uow: UnitOfWork, template_ids: Collection[UUID], language: str
+) -> Mapping[UUID, str]:
+    """Return what these templates say in a language, or in any where they lack it."""
+    rows = uow.session.execute(
+        select(col(Template.id), col(TemplateVersion.bodies))
+        .join(
+            TemplateVersion,
+            (col(TemplateVersion.clinic_id) == col(Template.clinic_id))
+            & (col(TemplateVersion.id) == col(Template.version_id)),
+        )
+        .where(col(Template.clinic_id) == uow.clinic_id, col(Template.id).in_(template_ids))
+    )
+    return {row.id: preview(_in_language(row.bodies, language)) for row in rows}
+
+
+def _in_language(bodies: Mapping[str, str], language: str) -> str:
+    return bodies.get(language) or next((body for body in bodies.values() if body), "")

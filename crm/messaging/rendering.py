@@ -16,6 +16,7 @@ from liquid.utils import ReadOnlyChainMap
 from crm.core.errors import N_, DomainError
 from crm.messaging import grammar
 from crm.messaging.grammar import TemplateRefused
+from crm.web.language import _
 
 TEXT_LIMIT = 1600
 """Characters of a text, an emoji counting as two (TW-40)."""
@@ -27,6 +28,15 @@ MERGE_FIELDS = frozenset(
     {"first_name", "last_name", "clinic_name", "clinic_phone", "service", "booking_link"}
 )
 """What a template may say about the person and the clinic."""
+
+_NAMED: Mapping[str, str] = {
+    "first_name": N_("first name"),
+    "last_name": N_("last name"),
+    "clinic_name": N_("clinic's name"),
+    "clinic_phone": N_("clinic's phone"),
+    "service": N_("service"),
+    "booking_link": N_("booking link"),
+}
 
 _OPENS = re.compile(r"\{%-?\s*(?:els)?if\b")
 _INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -177,6 +187,14 @@ def compile(source: str) -> Compiled:
         raise _refused(source, error) from error
     lines = grammar.check_nodes(template.nodes, _Context(template))
     return Compiled(template, MappingProxyType(lines))
+
+
+def preview(source: str) -> str:
+    """Return what a template says, with "[first name]" and the like where values come in."""
+    try:
+        return compile(source).render({name: f"[{_(what)}]" for name, what in _NAMED.items()})
+    except DomainError:
+        return source
 
 
 def _refuse_control_characters(source: str) -> None:

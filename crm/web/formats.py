@@ -1,12 +1,16 @@
 """How times, phones and money are written, in the language of the request (ui.md, Formats)."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from datetime import time as TimeOfDay
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_time, get_day_names
+from babel.lists import format_list
 from babel.numbers import format_compact_currency, format_currency
+from babel.units import format_unit
 from markupsafe import Markup
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
@@ -52,6 +56,26 @@ def when(moment: datetime, zone: ZoneInfo | str, now: datetime) -> Markup:
     )
 
 
+def span(days: int = 0, hours: int = 0, minutes: int = 0) -> str:
+    """Return "1 day, 2 hours, and 30 minutes"; hours are not made days, which may be shorter."""
+    parts = (("day", days), ("hour", hours + minutes // 60), ("minute", minutes % 60))
+    locale = current_language()
+    told = [format_unit(count, f"duration-{unit}", locale=locale) for unit, count in parts if count]
+    return format_list(told, locale=locale)
+
+
+def clock(time: TimeOfDay, weekday: int | None = None) -> str:
+    """Return "9:30 am", or "Monday 9:30 am" with a weekday, which counts from Monday as 0."""
+    locale = current_language()
+    written = _shortened(format_time(time, _PATTERNS[locale][0], locale=locale))
+    return written if weekday is None else f"{get_day_names(locale=locale)[weekday]} {written}"
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return "this, that, or those"."""
+    return format_list(list(words), style="or", locale=current_language())
+
+
 def phone(e164: str, region: str = "US") -> str:
     """Return "(555) 010-2408" for a number of the clinic's region, else the international form."""
     try:
@@ -82,5 +106,8 @@ def _digits(minor: int, locale: str) -> str:
 
 
 def _formatted(local: datetime, pattern: str) -> str:
-    written: str = format_datetime(local, pattern, locale=current_language())
+    return _shortened(format_datetime(local, pattern, locale=current_language()))
+
+
+def _shortened(written: str) -> str:
     return written.replace("AM", "am").replace("PM", "pm")

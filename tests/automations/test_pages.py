@@ -1,5 +1,6 @@
 """What the front desk sees of sequences, and the three things it may do."""
 
+import re
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from automations.enrollments import end_by_hand
 from automations.sequences import pause
 from crm.accounts import cli
 from crm.accounts.models import Role
+from crm.messaging.actions import add_template
 from tests.automations.conftest import DAY, SEND, Practice
 from tests.support.browsing import PASSWORD, Browser, open_browser
 from tests.support.houses import cheap_app
@@ -67,11 +69,83 @@ def test_the_list_shows_state_people_and_version_and_pauses(
     assert cells[3:6] == ["2", "3", "2"]
     assert "Live" in cells[2]
 
-    paused = owner.submit("/sequences", f"/sequences/{automation.id}/pause")
-    assert (paused.status_code, paused.headers["location"]) == (303, "/sequences")
+    own = f"/sequences/{automation.id}"
+    assert f'href="{own}"' in page
+    assert "Leads that come during the pause never get this sequence" in owner.get(own).text
+    paused = owner.submit(own, f"{own}/pause")
+    assert (paused.status_code, paused.headers["location"]) == (303, own)
     assert "Paused" in owner.get("/sequences").text
-    owner.submit("/sequences", f"/sequences/{automation.id}/resume")
+    assert "Leads that came during the pause do not enter." in owner.get(own).text
+    owner.submit(own, f"{own}/resume")
     assert "Paused" not in owner.get("/sequences").text
+
+
+def steps_of(page: str) -> list[str]:
+    """Return the words of each step of a sequence's page."""
+    items = page[page.index('<ol class="steps">') : page.index("</ol>")].split("<li")[1:]
+    return [" ".join(re.sub("<[^>]*>", " ", item.partition(">")[2]).split()) for item in items]
+
+
+def test_a_sequence_is_read_step_by_step_with_its_texts_and_who_stands_where(
+    practice: Practice, signed_in: Callable[..., Browser]
+) -> None:
+    bodies = {"en": "Hi {{ first_name }} & co", "es": "Hola {{ first_name }}"}
+    practice.do(add_template, "Bilingual", bodies)
+    automation = practice.publish(
+        "A",
+        {"kind": "stage_entered", "stage": "Contacted"},
+        {"kind": "wait_for", "days": 1, "minutes": 90},
+        {"kind": "send_text", "template": "Bilingual", "when": SPANISH},
+        {"kind": "wait_until", "time": "09:30", "weekday": "monday"},
+        {"kind": "move_stage", "stage": "Qualified"},
+        {"kind": "stop"},
+        conditions=[{"kind": "source_is", "sources": ["form", "api"]}],
+        exits=["booked"],
+        reentry="never",
+    )
+    for _ in range(2):
+        practice.move(practice.lead(practice.person()), "Contacted")
+    practice.work()
+
+    page = signed_in("front_desk").get(f"/sequences/{automation.id}").text
+    assert steps_of(page) == [
+        "Wait 1 day, 1 hour, and 30 minutes 2 people are here",
+        "Send the text “Bilingual” Only if: Language is Spanish Hi [first name] &amp; co",
+        "Wait until Monday 9:30 am",
+        "Move the lead to “Qualified”",
+        "Stop",
+    ]
+    for words in (
+        *("A lead enters a stage: “Contacted”", "Source is form or api", "booked"),
+        *("Nobody enters it twice.", "Live"),
+    ):
+        assert words in page
+    assert "Pause the sequence" not in page
+
+    page = signed_in("owner", "es").get(f"/sequences/{automation.id}").text
+    assert steps_of(page)[0] == "Esperar 1 día, 1 hora y 30 minutos Aquí están 2 personas"
+    assert "Hola [nombre]" in steps_of(page)[1]
+    assert steps_of(page)[2] == "Esperar hasta: lunes 9:30"
+    assert "Pausar la secuencia" in page
+
+
+def test_who_is_in_an_older_version_is_counted_apart(
+    practice: Practice, signed_in: Callable[..., Browser]
+) -> None:
+    practice.publish("A", CREATED, DAY)
+    practice.lead(practice.person())
+    practice.work()
+    automation = practice.publish("A", CREATED, SEND, DAY)
+    practice.lead(practice.person())
+    practice.work()
+
+    page = signed_in().get(f"/sequences/{automation.id}").text
+    steps = steps_of(page)
+    # Its text is queued, so it is the step that is waited for.
+    assert "1 person is here" in steps[0]
+    assert "here" not in steps[1]
+    assert "1 person is still in an older version" in page
+    assert "<dt>People in it</dt><dd>2</dd>" in page
 
 
 def test_a_leads_page_shows_its_sequences_with_their_steps_and_what_comes_next(
@@ -87,7 +161,10 @@ def test_a_leads_page_shows_its_sequences_with_their_steps_and_what_comes_next(
     page = signed_in("front_desk").get(f"/leads/{lead_id}").text
 
     panel = page[page.index("<h2>Sequences</h2>") :]
-    assert "Next: Send a text" in panel
+    assert "Next: Send the text “Hello”" in panel
+    assert "Wait 1 day" in panel
+    assert "Wait for" not in page
+    assert "Step skipped: Send the text “Hello”" in page
     assert "skipped: its conditions were not met" in panel
     assert "moved to another stage" in panel
     assert panel.count("End the sequence") == 1
@@ -177,6 +254,7 @@ def test_who_may_do_what(
     page = f"/leads/{lead_id}"
 
     assert browser.get("/sequences").status_code == sees
+    assert browser.get(f"/sequences/{automation.id}").status_code == sees
     guards = browser.guards(page)
     assert browser.post_form(f"/sequences/{automation.id}/pause", guards).status_code == pauses
     assert browser.post_form(f"/enrollments/{enrollment.id}/end", guards).status_code == ends
@@ -193,6 +271,7 @@ def test_what_is_another_clinics_is_not_there(
     guards = stranger.guards("/sequences")
 
     assert stranger.get(f"/leads/{lead_id}/enrollments").status_code == 404
+    assert stranger.get(f"/sequences/{automation.id}").status_code == 404
     for path in (
         f"/sequences/{automation.id}/pause",
         f"/sequences/{automation.id}/resume",
