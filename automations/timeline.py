@@ -5,11 +5,13 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from automations.enrollments import ORIGIN
 from automations.events import EnrollmentEnded, EnrollmentRefused, EnrollmentStarted, StepTaken
 from automations.models import Automation, Enrollment, StepRun
 from automations.queries import names_here
 from automations.versions import definitions
 from automations.wording import exit_words, refusal_words, skip_words
+from crm.core.events import EventRow
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, TimelineSource
@@ -86,6 +88,32 @@ def _skipped(uow: UnitOfWork, run_ids: set[UUID]) -> Mapping[UUID, tuple[str, st
     return {
         row.id: (parsed[row.version_id].steps[row.step].words(names), skip_words(row.why))
         for row in rows
+    }
+
+
+def authors(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[UUID, str]:
+    """Return which sequence sent each text that one sent."""
+    texts = [row for row in rows if row.payload.get("origin_kind") == ORIGIN]
+    if not texts:
+        return {}
+    origins = {row.id: UUID(row.payload["origin_id"]) for row in texts}
+    found = uow.session.execute(
+        select(col(Enrollment.id), col(Automation.name))
+        .join(
+            Automation,
+            (col(Automation.clinic_id) == col(Enrollment.clinic_id))
+            & (col(Automation.id) == col(Enrollment.automation_id)),
+        )
+        .where(
+            col(Enrollment.clinic_id) == uow.clinic_id,
+            col(Enrollment.id).in_(set(origins.values())),
+        )
+    )
+    names = {row.id: row.name for row in found}
+    return {
+        row_id: _("the sequence “%(name)s”", name=names[origin])
+        for row_id, origin in origins.items()
+        if origin in names
     }
 
 

@@ -10,6 +10,7 @@ from automations.gate_facts import origin_facts
 from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
 from crm.accounts import pages as accounts_pages
+from crm.accounts import timeline as accounts_timeline
 from crm.accounts.frame import NavEntry
 from crm.compliance import models as compliance_models
 from crm.compliance import timeline as compliance_timeline
@@ -27,7 +28,7 @@ from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
 from crm.messaging.settling import SETTLEMENTS
 from crm.privacy import models as privacy_models
-from crm.web.timeline import TimelineSource
+from crm.web.timeline import Authors, TimelineSource
 from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
@@ -81,6 +82,8 @@ TIMELINE: tuple[TimelineSource, ...] = (
     messaging_timeline.TIMELINE,
     compliance_timeline.TIMELINE,
 )
+
+AUTHORS: tuple[Authors, ...] = (accounts_timeline.authors, automations_timeline.authors)
 
 LEAD_PANELS: tuple[LeadPanel, ...] = (automations_pages.lead_panel,)
 

@@ -48,6 +48,7 @@ def build_runtime(
         channels=build_channels(settings),
         jobs=registry.JOBS,
         timeline=registry.TIMELINE,
+        authors=registry.AUTHORS,
         lead_panels=registry.LEAD_PANELS,
     )
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
 from crm.accounts.roles import may
+from crm.compliance.timeline import opt_outs
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -104,7 +105,7 @@ def lead(
     row = uow.get(Lead, lead_id)
     person = queries.person(uow, row.contact_id)
     events = timeline.events_of(uow, person.ids, before)
-    moments = shown.fill(uow, events, runtime.timeline)
+    moments = shown.fill(uow, events, runtime.timeline, runtime.authors)
     if not may(login.role, "messages:read"):
         moments = shown.without_words(moments)
     return render(
@@ -120,6 +121,7 @@ def lead(
         older=events[-1].id if len(events) == timeline.PAGE else None,
         waiting=waiting_texts(uow, lead_id),
         uncertain_texts=uncertain_texts(uow, lead_id) if may(login.role, "messages:send") else [],
+        opt_outs=opt_outs(uow, [address.id for address in person.addresses]),
         panels=_panels(request, uow, lead_id),
         may_move=may(login.role, "leads:move"),
         may_retry=may(login.role, "ops:retry"),

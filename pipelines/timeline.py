@@ -75,24 +75,23 @@ def _moves(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, En
             )
         )
     }
-    why = _reasons(uow, events)
-    return {
-        event.id: Entry(
-            _(
-                "Moved from %(old)s to %(new)s",
-                old=names.get(event.from_stage_id, "?"),
-                new=names.get(event.to_stage_id, "?"),
-            ),
-            why.get(event.move_id, ""),
-            "move",
-        )
-        for event in events
-    }
+    told = _told(uow, events)
+    return {event.id: _move(event, names, *told.get(event.move_id, ("", ""))) for event in events}
 
 
-def _reasons(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, str]:
+def _move(event: LeadStageChanged, names: Mapping[UUID, str], why: str, who: str) -> Entry:
+    title = _(
+        "Moved from %(old)s to %(new)s",
+        old=names.get(event.from_stage_id, "?"),
+        new=names.get(event.to_stage_id, "?"),
+    )
+    return Entry(title, why, "move", who=who)
+
+
+def _told(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, tuple[str, str]]:
+    """Return why each move was made, and by which sequence if one made it."""
     rows = uow.session.execute(
-        select(StageMove.id, StageMove.reason, LostReason.name)
+        select(StageMove.id, StageMove.reason, StageMove.principal_kind, LostReason.name)
         .outerjoin(
             LostReason,
             (col(LostReason.clinic_id) == col(StageMove.clinic_id))
@@ -103,10 +102,14 @@ def _reasons(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, 
             col(StageMove.id).in_({event.move_id for event in events}),
         )
     )
-    return {
-        move_id: " · ".join(part for part in (lost, reason) if part)
-        for move_id, reason, lost in rows
-    }
+    told = {}
+    for move_id, reason, kind, lost in rows:
+        # A sequence gives its own name as the reason.
+        is_by_sequence = kind == "automation" and reason
+        who = _("the sequence “%(name)s”", name=reason) if is_by_sequence else ""
+        why = " · ".join(part for part in (lost, "" if who else reason) if part)
+        told[move_id] = (why, who)
+    return told
 
 
 TIMELINE = TimelineSource((LeadCreated, LeadRequestedAgain, LeadStageChanged), _fill)

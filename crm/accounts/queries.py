@@ -126,3 +126,11 @@ def user_names(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return the names of users who work or worked here."""
     rows = uow.session.scalars(select(User).where(col(User.id).in_(ids)))
     return {user.id: user.name for user in rows}
+
+
+def key_names(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the names of API keys of this clinic, revoked ones too."""
+    keys = uow.session.scalars(
+        select(ApiKey).where(col(ApiKey.clinic_id) == uow.clinic_id, col(ApiKey.id).in_(ids))
+    )
+    return {key.id: key.name for key in keys}

@@ -1,9 +1,13 @@
-"""How events of consent read on a timeline."""
+"""How consent reads: its events on a timeline, and an opt-out beside the address."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
+from crm.compliance.queries import live_suppressions
+from crm.core.errors import N_
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
@@ -23,6 +27,29 @@ def _entry(event: Event) -> Entry:
 
 def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
     return {event.id: _entry(event) for event in events}
+
+
+_HOW: Mapping[str, str] = {
+    "stop": N_("they texted STOP"),
+    "provider_opted_out": N_("the provider says so"),
+}
+
+
+@dataclass(frozen=True)
+class OptOut:
+    """Since when an address must not get texts, and how that is known."""
+
+    at: datetime
+    how: str
+
+
+def opt_outs(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Mapping[UUID, OptOut]:
+    """Return the addresses that opted out of texts."""
+    return {
+        address_id: OptOut(one.created_at, _(_HOW.get(one.reason, N_("recorded by the clinic"))))
+        for (address_id, channel), one in live_suppressions(uow, address_ids).items()
+        if channel == "sms"
+    }
 
 
 TIMELINE = TimelineSource((ConsentRecorded, AddressSuppressed, SuppressionLifted), _fill)

@@ -41,6 +41,7 @@ class Runtime:
     fact_sources: Sequence[FactSource] = ()
     jobs: Sequence[Job] = ()
     timeline: Sequence[Any] = ()
+    authors: Sequence[Any] = ()
     lead_panels: Sequence[LeadPanel] = ()
     channels: Any = None
     closers: list[Callable[[], None]] = field(default_factory=list)

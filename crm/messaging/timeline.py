@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from crm.accounts.queries import user_names
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
@@ -24,23 +25,33 @@ def _fill(
         )
     )
     texts = {row.id: row for row in rows}
+    senders = {
+        row.origin_id for row in texts.values() if row.origin_kind == "user" and row.origin_id
+    }
+    names = user_names(uow, list(senders)) if senders else {}
     return {
-        event.id: _entry(uow, event, texts[event.communication_id])
+        event.id: _entry(uow, event, texts[event.communication_id], names)
         for event in events
         if event.communication_id in texts
     }
 
 
-def _entry(uow: UnitOfWork, event: Event, text: Communication) -> Entry:
+def _entry(uow: UnitOfWork, event: Event, text: Communication, names: Mapping[UUID, str]) -> Entry:
     body = uow.decrypt(text.id, text.body) if text.body else ""
     if isinstance(event, TextReceived):
-        return Entry(_("Text received"), body, "text", "in")
+        return Entry(_("Text received"), body, "text", "in", who=_("the patient"))
     gave_up = isinstance(event, CommunicationSettled) and event.reason == states.GAVE_UP
     label, tone = states.state("failed" if gave_up else text.status)
     why = states.reason(states.GAVE_UP if gave_up else text.reason)
-    return Entry(
-        _("Text"), "\n".join(part for part in (body, why) if part), "text", "out", label, tone
-    )
+    words = "\n".join(part for part in (body, why) if part)
+    return Entry(_("Text"), words, "text", "out", label, tone, who=_who(text, names))
+
+
+def _who(text: Communication, names: Mapping[UUID, str]) -> str:
+    """Return the person who sent it, or that it answers a keyword; a sequence names itself."""
+    if text.origin_kind == "keyword":
+        return _("Frontdesk")
+    return names.get(text.origin_id, "") if text.origin_id is not None else ""
 
 
 TIMELINE = TimelineSource((CommunicationSettled, TextReceived), _fill)

@@ -8,13 +8,17 @@ from uuid import UUID
 
 from crm.core.events import Event, EventRow, decode
 from crm.core.uow import UnitOfWork
+from crm.web.language import _
 
 Direction = Literal["in", "out", "note", "event"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An event as people read it; the texts are already translated."""
+    """An event as people read it; the texts are already translated.
+
+    `who` is for an event that knows better who did it than the transaction that stored it.
+    """
 
     title: str
     text: str = ""
@@ -22,6 +26,7 @@ class Entry:
     direction: Direction = "event"
     state: str = ""
     tone: str = "plain"
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,14 @@ class Moment:
 
     id: UUID
     at: datetime
-    principal_kind: str
+    who: str
     entry: Entry
 
 
 Fill = Callable[[UnitOfWork, Sequence[Any]], Mapping[UUID, Entry]]
+
+Authors = Callable[[UnitOfWork, Sequence[EventRow]], Mapping[UUID, str]]
+"""Stored events -> who did them, by event id, as far as the package knows; one set-based read."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,10 @@ class TimelineSource:
 
 
 def fill(
-    uow: UnitOfWork, rows: Sequence[EventRow], sources: Sequence[TimelineSource]
+    uow: UnitOfWork,
+    rows: Sequence[EventRow],
+    sources: Sequence[TimelineSource],
+    authors: Sequence[Authors] = (),
 ) -> list[Moment]:
     """Return the moments of stored events in their order; what no source tells is left out."""
     events = [decode(row) for row in rows if row.name in Event.types]
@@ -55,10 +66,13 @@ def fill(
         mine = [event for event in events if isinstance(event, source.events)]
         if mine:
             entries.update(source.fill(uow, mine))
+    shown = [row for row in rows if row.id in entries]
+    who = {row.id: _("the patient") for row in shown if row.principal_kind == "patient"}
+    for name in authors:
+        who.update(name(uow, shown))
     return [
-        Moment(row.id, row.at, row.principal_kind, entries[row.id])
-        for row in rows
-        if row.id in entries
+        Moment(row.id, row.at, entries[row.id].who or who.get(row.id, ""), entries[row.id])
+        for row in shown
     ]
 
 
