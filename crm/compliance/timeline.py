@@ -33,6 +33,7 @@ _HOW: Mapping[str, str] = {
     "stop": N_("they texted STOP"),
     "provider_opted_out": N_("the provider says so"),
 }
+_OTHERWISE = N_("recorded by the clinic")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class OptOut:
 def opt_outs(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Mapping[UUID, OptOut]:
     """Return the addresses that opted out of texts."""
     return {
-        address_id: OptOut(one.created_at, _(_HOW.get(one.reason, N_("recorded by the clinic"))))
+        address_id: OptOut(one.created_at, _(_HOW.get(one.reason, _OTHERWISE)))
         for (address_id, channel), one in live_suppressions(uow, address_ids).items()
         if channel == "sms"
     }

@@ -41,9 +41,8 @@ class WaitingText:
     """
 
     id: UUID
-    status: str
+    state: states.State
     due_at: datetime | None
-    held_reason: str | None
     is_dead: bool
     why: str
 
@@ -85,10 +84,11 @@ def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
         )
         .order_by(c.id)
     )
-    return [
-        WaitingText(row.id, row.status, _until(row), row.held_reason, row.is_dead, _why(row))
-        for row in rows
-    ]
+    return [WaitingText(row.id, _state(row), _until(row), row.is_dead, _why(row)) for row in rows]
+
+
+def _state(row: Any) -> states.State:
+    return states.state("failed" if row.is_dead else row.status, row.held_reason)
 
 
 def _until(row: Any) -> datetime | None:

@@ -1,21 +1,40 @@
 """How states and reasons of communications read on screen."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from crm.core.errors import N_
 from crm.web.language import _
 
-STATES: Mapping[str, tuple[str, str]] = {
-    "queued": (N_("Waiting"), "blue"),
-    "sending": (N_("Sending"), "blue"),
-    "unconfirmed": (N_("Unconfirmed"), "yellow"),
-    "sent": (N_("Sent"), "plain"),
-    "delivered": (N_("Delivered"), "green"),
-    "undelivered": (N_("Not delivered"), "red"),
-    "failed": (N_("Failed"), "red"),
-    "blocked": (N_("Not sent"), "red"),
-    "voided": (N_("Withdrawn"), "plain"),
-    "received": (N_("Received"), "plain"),
+Look = Literal["", "waiting", "unsaid", "lost"]
+
+
+@dataclass(frozen=True)
+class State:
+    """A state's word, the tone and icon of its badge, and the look of what was said.
+
+    Looks: "" is said, "waiting" is not said yet, "unsaid" never was, "lost" did not arrive.
+    """
+
+    word: str
+    tone: str
+    icon: str = "text"
+    look: Look = ""
+
+
+HELD = State(N_("Held"), "yellow", "held", "waiting")
+STATES: Mapping[str, State] = {
+    "queued": State(N_("Waiting"), "blue", "held", "waiting"),
+    "sending": State(N_("Sending"), "blue", "text", "waiting"),
+    "unconfirmed": State(N_("Unconfirmed"), "yellow", "held", "waiting"),
+    "sent": State(N_("Sent"), "plain"),
+    "delivered": State(N_("Delivered"), "green"),
+    "undelivered": State(N_("Not delivered"), "red", "stop", "lost"),
+    "failed": State(N_("Failed"), "red", "stop", "lost"),
+    "blocked": State(N_("Not sent"), "red", "stop", "unsaid"),
+    "voided": State(N_("Withdrawn"), "plain", "stop", "unsaid"),
+    "received": State(N_("Received"), "plain"),
 }
 
 GAVE_UP = "gave_up"
@@ -80,10 +99,12 @@ def pause(code: str | None) -> str:
     return _(PAUSES.get(code or "", OTHER_PAUSE))
 
 
-def state(status: str) -> tuple[str, str]:
-    """Return a status as people read it, and the tone of its badge."""
-    label, tone = STATES.get(status, (status, "plain"))
-    return _(label), tone
+def state(status: str, held_reason: str | None = None) -> State:
+    """Return how a status looks, its word in the reader's language."""
+    known = (
+        HELD if status == "queued" and held_reason else STATES.get(status, State(status, "plain"))
+    )
+    return replace(known, word=_(known.word))
 
 
 def reason(code: str | None) -> str:

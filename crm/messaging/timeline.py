@@ -41,10 +41,18 @@ def _entry(uow: UnitOfWork, event: Event, text: Communication, names: Mapping[UU
     if isinstance(event, TextReceived):
         return Entry(_("Text received"), body, "text", "in", who=_("the patient"))
     gave_up = isinstance(event, CommunicationSettled) and event.reason == states.GAVE_UP
-    label, tone = states.state("failed" if gave_up else text.status)
-    why = states.reason(states.GAVE_UP if gave_up else text.reason)
-    words = "\n".join(part for part in (body, why) if part)
-    return Entry(_("Text"), words, "text", "out", label, tone, who=_who(text, names))
+    state = states.state("failed" if gave_up else text.status, text.held_reason)
+    return Entry(
+        _("Text"),
+        body,
+        state.icon,
+        "out",
+        state.word,
+        state.tone,
+        who=_who(text, names),
+        look=state.look,
+        why=states.reason(states.GAVE_UP if gave_up else text.reason),
+    )
 
 
 def _who(text: Communication, names: Mapping[UUID, str]) -> str:

@@ -17,7 +17,8 @@ Direction = Literal["in", "out", "note", "event"]
 class Entry:
     """An event as people read it; the texts are already translated.
 
-    `who` is for an event that knows better who did it than the transaction that stored it.
+    `who` is for an event that knows better who did it than the transaction that stored it; `why`
+    stands below what was said; `look` is how that looks where it was not said after all.
     """
 
     title: str
@@ -27,6 +28,8 @@ class Entry:
     state: str = ""
     tone: str = "plain"
     who: str = ""
+    why: str = ""
+    look: Literal["", "waiting", "unsaid", "lost"] = ""
 
 
 @dataclass(frozen=True)
