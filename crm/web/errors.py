@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -99,7 +100,11 @@ def _validation_problem(request: Request, error: Exception) -> Problem:
     findings = error.errors()
     if not wants_json(request) and any(finding["loc"][:1] == ("path",) for finding in findings):
         return problems.of_status(404)  # a page's address with a broken id is a page that is not
-    return problems.of_findings(findings)
+    problem = problems.of_findings(findings)
+    look_further = getattr(request.state, "look_further", None)
+    if look_further is None:
+        return problem
+    return replace(problem, fields={**look_further(error.body), **problem.fields})
 
 
 def _http_problem(_request: Request, error: Exception) -> Problem:

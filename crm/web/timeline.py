@@ -70,7 +70,9 @@ def fill(
         if mine:
             entries.update(source.fill(uow, mine))
     shown = [row for row in rows if row.id in entries]
-    who = {row.id: _("the patient") for row in shown if row.principal_kind == "patient"}
+    # What a provider hands in is the patient's word.
+    is_theirs = ("patient", "provider")
+    who = {row.id: _("the patient") for row in shown if row.principal_kind in is_theirs}
     for name in authors:
         who.update(name(uow, shown))
     return [

@@ -149,15 +149,27 @@ class IncomingRequest:
     @cached_property
     def person(self) -> Person:
         """Who asks, with addresses in their normal forms. Raises Invalid, naming the field."""
-        data, wrong = self.data, {}
-        phone = phones.parse(data.phone, self.region).e164 if data.phone else None
-        email = emails.parse(data.email) if data.email else None
-        if data.phone and phone is None:
-            wrong["phone"] = NO_PHONE
-        if data.email and email is None:
-            wrong["email"] = NO_EMAIL
-        if not data.phone and not data.email:
-            wrong["phone"] = NO_ADDRESS
+        data = self.data
+        phone, email, wrong = _read(data.phone, data.email, self.region)
         if wrong:
             raise Invalid(fields=wrong)
         return Person(data.name, phone, email, data.language or self.default_language)
+
+
+def wrong_addresses(phone: str | None, email: str | None, region: str) -> dict[str, str]:
+    """Return what is wrong with the addresses of a request as typed, by field."""
+    return _read((phone or "").strip(), (email or "").strip(), region)[2]
+
+
+def _read(
+    phone: str | None, email: str | None, region: str
+) -> tuple[str | None, str | None, dict[str, str]]:
+    """Return the normal forms of a phone and an email, and what is wrong, by field."""
+    e164 = phones.parse(phone, region).e164 if phone else None
+    normal = emails.parse(email) if email else None
+    wrong = {} if phone or email else {"phone": NO_ADDRESS}
+    if phone and e164 is None:
+        wrong["phone"] = NO_PHONE
+    if email and normal is None:
+        wrong["email"] = NO_EMAIL
+    return e164, normal, wrong

@@ -174,6 +174,39 @@ def test_garbage_is_refused_by_its_name(edge: Edge) -> None:
     assert edge.stored() == NOTHING
 
 
+def test_all_mistakes_of_a_request_are_told_at_once(edge: Edge) -> None:
+    wrong = {"name": "", "phone": "999 999 9999", "email": "nobody", "vip": 1, "language": "fr"}
+    status, body = edge.send(**wrong)
+    assert status == 422
+    assert wrong_fields(body) == set(wrong)
+    assert len(body["errors"]) == len(wrong)  # type: ignore[arg-type]
+    told = {error["field"]: error["message"] for error in body["errors"]}  # type: ignore[attr-defined]
+    assert told["phone"] == "This phone number cannot be right. Check it, with its area code."
+
+    # A number is read as the key's clinic reads it, and what is of another kind is said once.
+    assert wrong_fields(edge.send(name="")[1]) == {"name"}
+    assert wrong_fields(edge.send(name="", phone=5)[1]) == {"name", "phone"}
+    assert wrong_fields(edge.send(name="", phone=None)[1]) == {"name", "phone"}
+    assert edge.stored() == NOTHING
+
+
+def test_the_mistakes_are_told_in_spanish(edge: Edge) -> None:
+    headers = {**edge.headers(), "Accept-Language": "es"}
+    answer = edge.client.post(PATH, json={"name": "", "phone": "5"}, headers=headers)
+    told = {error["field"]: error["message"] for error in answer.json()["errors"]}
+    assert "nombre" in told["name"]
+    assert "teléfono" in told["phone"]
+
+
+def test_an_agreement_to_texts_without_a_phone_loses_no_request(edge: Edge) -> None:
+    fields = {"phone": None, "email": "ana@example.com", "consent": {"sms_care": True}}
+    assert edge.send(**fields)[0] == 202
+    assert edge.stored() == {**NOTHING, "Address": 1, "AppointmentRequest": 1} | {
+        "Contact": 1,
+        "Lead": 1,
+    }
+
+
 def test_utf16_is_not_taken_for_text(edge: Edge) -> None:
     content = json.dumps({"name": "Ana", "phone": "2125550142"}).encode("utf-16")
     headers = {**edge.headers(), "Content-Type": "application/json"}

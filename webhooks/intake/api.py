@@ -1,5 +1,7 @@
 """The JSON endpoint for the clinic's own programs and partners."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from crm.core.errors import N_, Invalid, Unauthenticated
 from crm.web.language import _
 from pipelines.intake import AppointmentRequestIn, IncomingRequest
+from pipelines.intake.arrived import wrong_addresses
 from webhooks.intake.desk import Caller, desk_of
 
 router = APIRouter(prefix="/api/v1", tags=["appointment requests"])
@@ -77,7 +80,19 @@ async def api_caller(
     if caller is None:
         caller = await run_in_threadpool(desk.look_up, sent.credentials)
     desk.rates.count_key(str(caller.principal.id))
+    # What the model cannot know is told together with what it finds: see crm.web.errors.
+    request.state.look_further = partial(_wrong_in, region=caller.region)
     return caller
+
+
+def _wrong_in(body: Any, region: str) -> dict[str, str]:
+    """Return what is wrong with the addresses of a body that the model has refused already."""
+    if not isinstance(body, Mapping):
+        return {}
+    phone, email = body.get("phone"), body.get("email")
+    if not all(isinstance(one, str | None) for one in (phone, email)):
+        return {}
+    return {name: _(words) for name, words in wrong_addresses(phone, email, region).items()}
 
 
 async def _body(request: Request) -> str:

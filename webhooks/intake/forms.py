@@ -1,6 +1,8 @@
 """The public request form: one page that needs no script, no cookie and no third party."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
@@ -12,16 +14,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from crm.accounts import doors
-from crm.compliance.wordings import find_wordings
+from crm.compliance.wordings import Wording, find_wordings
 from crm.core.errors import N_, DomainError, Invalid, NotFound
 from crm.core.principal import PATIENT
 from crm.web.forms import FormModel, Rejected, shows_again
+from crm.web.language import _
 from crm.web.state import web_of
 from pipelines.intake import AppointmentRequestIn, IncomingRequest, ShownForm, find_form
-from pipelines.intake.arrived import EmailText, LongText, Name, PhoneText
+from pipelines.intake.arrived import EmailText, LongText, Name, PhoneText, wrong_addresses
 from webhooks.intake.desk import Desk, desk_of
 from webhooks.intake.origins import clean_page, read_campaign
-from webhooks.intake.showing import show, show_sent
+from webhooks.intake.showing import ASKED, show, show_sent
 from webhooks.intake.tokens import FormToken, issue_token, read_token
 
 log = structlog.get_logger("webhooks.intake")
@@ -41,6 +44,7 @@ AGAIN = N_("Everything you wrote is still here. Look it over and press the butto
 LATER = N_("Many requests came at once. Everything you wrote is still here; wait a minute.")
 READ_AGAIN = N_("Please read this again, and tick it if you agree.")
 CHOOSE = N_("Choose one from the list.")
+NO_PHONE_TO_TEXT = N_("To be texted, give your phone number above; otherwise leave this unticked.")
 
 
 def _or_empty(value: object) -> object:
@@ -53,7 +57,8 @@ Hidden = Annotated[str, BeforeValidator(_or_empty), Field(max_length=10_000)]
 class RequestFormIn(FormModel):
     """What the form sends; what a person cannot see is never his mistake, so it is read kindly."""
 
-    name: Name
+    # A field that was left empty is not sent: its own words are better than "needed".
+    name: Annotated[Name, Field(validate_default=True)] = ""
     phone: PhoneText = None
     email: EmailText = None
     service: Annotated[str, Field(max_length=200)] = ""
@@ -82,16 +87,43 @@ def _form_id(desk: Desk, form_key: str) -> tuple[UUID, UUID]:
 def _show(request: Request, form_key: str, rejected: Rejected | None = None) -> Response:
     desk = desk_of(request)
     clinic_id, form_id = _form_id(desk, form_key)
+    typed = rejected.values if rejected else {}
     with desk.database.transaction(clinic_id, PATIENT) as uow:
         form, now = find_form(uow, form_id, request.state.language), uow.now
+        wordings = find_wordings(uow, ids=_uuid(typed.get("wording_id", ""))) if rejected else {}
     signer = web_of(request).signer
-    typed = rejected.values.get("token", "") if rejected else ""
-    token = read_token(signer, form_id, typed, now) or issue_token(signer, form_id, now)
-    return show(request, form, token, rejected)
+    token = read_token(signer, form_id, typed.get("token", ""), now)
+    if rejected:
+        rejected = _with_everything(rejected, _wrong(form, typed, wordings))
+    return show(request, form, token or issue_token(signer, form_id, now), rejected)
 
 
 def _show_again(request: Request, rejected: Rejected) -> Response:
     return _show(request, request.path_params["form_key"], rejected)
+
+
+def _with_everything(rejected: Rejected, wrong: Mapping[str, str]) -> Rejected:
+    """Return the refused form with every mistake in it, in the order of the page."""
+    found = {**{name: _(words) for name, words in wrong.items()}, **rejected.errors}
+    names = [*(name for name in ASKED if name in found), *(found.keys() - set(ASKED))]
+    problem = replace(rejected.problem, fields={name: found[name] for name in names})
+    return replace(rejected, problem=problem)
+
+
+def _wrong(
+    form: ShownForm, typed: Mapping[str, str], wordings: Mapping[UUID, Wording]
+) -> dict[str, str]:
+    """Return what is wrong beyond the shape of the fields, by field."""
+    wrong = wrong_addresses(typed.get("phone"), typed.get("email"), form.clinic.region)
+    if typed.get("service") and typed["service"] not in form.services:
+        wrong["service"] = CHOOSE
+    if typed.get("sms_care"):
+        shown = [wordings[one] for one in _uuid(typed.get("wording_id", "")) if one in wordings]
+        if not any(one.purpose == "care" for one in shown):
+            wrong["sms_care"] = READ_AGAIN
+        elif not (typed.get("phone") or "").strip():
+            wrong["sms_care"] = NO_PHONE_TO_TEXT
+    return wrong
 
 
 @router.get("/f/{form_key}", name="intake:form")
@@ -127,11 +159,9 @@ def send_form(request: Request, form_key: str, sent: Annotated[RequestFormIn, Fo
         wordings = find_wordings(uow, ids=[form.wording.id, *_uuid(sent.wording_id)])
         age = token.age(uow.now) if token else None
     token = _assert_human(request, form_id, sent, token, age)
-    if sent.service and sent.service not in form.services:
-        raise Invalid(CHOOSE, field="service")
-    shown = [wordings[one] for one in _uuid(sent.wording_id) if one in wordings]
-    if sent.sms_care and not any(one.purpose == "care" for one in shown):
-        raise Invalid(READ_AGAIN, field="sms_care")
+    wrong = _wrong(form, sent.model_dump(), wordings)
+    if wrong:
+        raise Invalid(fields=wrong)
     incoming = _incoming(request, form, sent, token)
     desk.accept(clinic_id, PATIENT, incoming)
     query = "&embed=1" if request.query_params.get("embed") else ""

@@ -24,6 +24,8 @@ from webhooks.intake.origins import (
 from webhooks.intake.tokens import FormToken
 
 TYPED = ("name", "phone", "email", "service", "message")
+ASKED = (*TYPED, "sms_care")
+"""The fields that a person sees, in the order of the page."""
 
 
 def show(
@@ -51,7 +53,7 @@ def show(
         carried={**fields, **({"landing_page": page} if page else {})},
         values={name: typed.get(name, "") for name in TYPED},
         is_ticked=has_same_words and bool(typed.get("sms_care")),
-        errors={name: wrong.get(name) for name in (*TYPED, "sms_care")},
+        errors={name: wrong.get(name) for name in ASKED},
         problem=rejected.problem if rejected else None,
         hidden={
             "token": token.text,
