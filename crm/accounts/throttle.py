@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from operator import methodcaller
 
 import structlog
@@ -15,7 +16,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 
 from crm.core.counting import SharedCounts
 from crm.core.errors import TooMany
-from crm.web.language import _
+from crm.web.language import ngettext
 
 log = structlog.get_logger("crm.accounts")
 
@@ -59,7 +60,7 @@ class Throttle:
                 reset = self._counts.ask(methodcaller("get_window_stats", limit, key)).reset_time
                 wait = max(1, min(int(reset - time.time()) + 1, limit.get_expiry()))
                 log.warning("login.throttled", limit=str(limit))
-                raise TooMany(_("Wait a while before you try again."), retry_after=wait)
+                raise TooMany(_told(wait), retry_after=wait)
 
     def failed(self, attempt: Attempt) -> None:
         """Count a failure."""
@@ -70,6 +71,15 @@ class Throttle:
         """Forget the failures of this person at this place: they were typing errors."""
         limit, key = attempt.limits()[0]
         self._counts.ask(methodcaller("clear", limit, key))
+
+
+def _told(wait: int) -> str:
+    """Return in how many minutes to try again; `wait` is in seconds."""
+    return ngettext(
+        "Signing in failed too often. Try again in %(num)s minute.",
+        "Signing in failed too often. Try again in %(num)s minutes.",
+        ceil(wait / 60),
+    )
 
 
 def _key(*parts: str) -> str:

@@ -9,7 +9,7 @@ import redis
 from fastapi import FastAPI
 
 from crm.accounts.passwords import Passwords
-from crm.accounts.throttle import EVERYBODY, PER_ACCOUNT, PER_IP, Attempt, Throttle
+from crm.accounts.throttle import EVERYBODY, PER_ACCOUNT, PER_IP, Attempt, Throttle, _told
 from crm.core.errors import TooMany
 from crm.core.settings import Settings
 from tests.accounts.conftest import EMAIL, Browser, CountingHasher, People
@@ -58,6 +58,30 @@ def test_ten_failures_at_one_place_are_the_limit_and_a_success_forgets_them(
     for _ in range(10):
         browser.sign_in(password=WRONG)
     assert browser.sign_in().status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Try again in {} minutes."), ("es", "dentro de {} minutos.")]
+)
+def test_who_is_stopped_is_told_for_how_many_minutes(
+    browser: Browser, people: People, clinic: UUID, language: str, words: str
+) -> None:
+    people.add(clinic)
+    browser.headers["Accept-Language"] = language
+    for _ in range(10):
+        browser.sign_in(password=WRONG)
+
+    stopped = browser.sign_in()
+
+    minutes = -(-int(stopped.headers["retry-after"]) // 60)
+    assert words.format(minutes) in stopped.text
+    assert "Wait a little" not in stopped.text
+
+
+def test_the_last_minute_is_one_minute() -> None:
+    assert _told(1).endswith("Try again in 1 minute.")
+    assert _told(60).endswith("Try again in 1 minute.")
+    assert _told(61).endswith("Try again in 2 minutes.")
 
 
 def test_a_device_cookie_that_we_did_not_sign_is_no_privilege(
