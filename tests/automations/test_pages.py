@@ -297,5 +297,7 @@ def test_what_failed_and_what_is_paused_can_be_told_apart(
     panel = signed_in().get(f"/leads/{lead_id}/enrollments").text
 
     assert ">Paused<" in panel
+    assert "once the sequence is resumed" in panel
+    assert panel.count("<time") == 3  # the step of each, and the other's end: no hour for this
     assert ">Ended<" in panel
     assert ">Live<" not in panel
