@@ -29,7 +29,9 @@ ANSWER_WITHIN = timedelta(minutes=5)
 """A later confirmation of a STOP is presumed to be outside of the law's exemption (LAW-6)."""
 
 MOST_ANSWERS = 3
-"""Automatic answers to an address in an hour, so that two machines never talk (TW-17)."""
+"""Automatic answers to an address in an hour, so that two machines never talk (TW-17).
+
+The last of them is kept for START: who is texted again is always told how to end it (LAW-31)."""
 
 # Short codes, names and other media are machines or cannot be answered by a text (TW-16).
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
@@ -164,7 +166,8 @@ def _answer(uow: UnitOfWork, text: Inbound) -> None:
         return
     if text.opt_out or not _PHONE.fullmatch(text.sent_from) or _is_echo(uow, text):
         return
-    if _answers_lately(uow, text.row.address_id) >= MOST_ANSWERS:
+    most = MOST_ANSWERS if text.keyword == "start" else MOST_ANSWERS - 1
+    if _answers_lately(uow, text.row.address_id) >= most:
         return
     answer = OutboundText(
         contact_id=text.row.contact_id,

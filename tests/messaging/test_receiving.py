@@ -325,13 +325,30 @@ def test_machines_and_other_media_are_heeded_and_never_answered(phone: Phone, ma
     assert phone.answers() == []
 
 
-def test_three_answers_an_hour_and_no_more(phone: Phone, clock: Clock) -> None:
-    for _ in range(5):
-        phone.says("HELP")
+def test_three_answers_an_hour_and_no_more_tw17(phone: Phone, clock: Clock) -> None:
+    for _ in range(3):
+        for words in ("HELP", "STOP", "START"):
+            phone.says(words)
     assert len(phone.answers()) == 3
     clock.advance(hours=1, minutes=1)
     phone.says("HELP")
     assert len(phone.answers()) == 4
+
+
+@pytest.mark.parametrize(
+    "before", [(), ("HELP",), ("HELP", "INFO", "HELP"), ("STOP", "START", "HELP", "HELP")]
+)
+def test_a_start_after_a_stop_is_confirmed_whatever_was_answered_before_tw17_law31(
+    phone: Phone, before: tuple[str, ...]
+) -> None:
+    for words in before:
+        phone.says(words)
+    phone.says("STOP")
+    told = len(phone.answers())
+    phone.says("START")
+    assert not phone.is_suppressed()
+    assert len(phone.answers()) == told + 1
+    assert "You will get our texts again" in phone.answers()[-1]
 
 
 def test_our_own_last_text_is_not_answered(phone: Phone) -> None:
