@@ -11,7 +11,7 @@ from automations.enrollments import ORIGIN
 from automations.events import EnrollmentEnded, StepTaken
 from automations.models import Enrollment, StepRun
 from automations.outcomes import MoveLead, QueueText
-from automations.walking import Pass, Taken, key_of
+from automations.walking import FINISHED, Pass, Taken, key_of
 from crm.core.errors import LeaseLost
 from crm.core.events import Event
 from crm.core.ids import new_id
@@ -198,5 +198,5 @@ def _ended_event(one: Pass) -> EnrollmentEnded:
         cause=one.standing.cause,
         enrollment_id=one.standing.id,
         automation_id=one.standing.automation_id,
-        reason=one.exit_reason or "finished",
+        reason=one.exit_reason or FINISHED,
     )

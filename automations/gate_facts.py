@@ -1,5 +1,9 @@
 """What the gate asks of automations: is the enrollment that queued a text still live, and its
-sequence not paused?"""
+sequence not paused?
+
+One that did all its steps counts as live: its last text may be tried once more (TW-44). Nothing
+else of it can wait, for it goes on only when its texts are settled.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +13,7 @@ from sqlalchemy import and_, bindparam, select
 
 from automations.enrollments import ORIGIN
 from automations.models import Automation, Enrollment
+from automations.walking import FINISHED
 from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
@@ -25,7 +30,7 @@ def origin_facts(
     values = {"clinic": uow.clinic_id, "ids": list(communication_ids)}
     return {
         row.id: {
-            "is_origin_live": row.state == "live",
+            "is_origin_live": row.state == "live" or row.exit_reason == FINISHED,
             "is_origin_paused": row.automation == "paused",
         }
         for row in uow.session.execute(_STATES, values)
@@ -37,7 +42,7 @@ def _states() -> Any:
     its = and_(passage.clinic_id == c.clinic_id, passage.id == c.origin_id)
     theirs = and_(whole.clinic_id == c.clinic_id, whole.id == passage.automation_id)
     return (
-        select(c.id, passage.state, whole.state.label("automation"))
+        select(c.id, passage.state, passage.exit_reason, whole.state.label("automation"))
         .join(_enrollments, its)
         .join(_automations, theirs)
         .where(c.clinic_id == bindparam("clinic"), given(c.id), c.origin_kind == ORIGIN)

@@ -23,6 +23,9 @@ from automations.steps.base import Run
 from automations.subjects import Subject
 from crm.messaging.models import OPEN_STATUSES
 
+FINISHED = "finished"
+"""Why a passage ended that took all its steps."""
+
 LOOK_AGAIN = timedelta(minutes=15)
 """When one who waits for a text asks again whether it is settled, should nobody have told him."""
 
@@ -108,7 +111,7 @@ def walk(at: Standing, now: datetime) -> Pass:
         if not isinstance(one.outcome.then, Next):
             return _resting(at, tuple(taken), now)
     place, occurrence = at.step + len(taken), at.occurrence + len(taken)
-    return Pass(at, place, occurrence, None, exit_reason="finished", taken=tuple(taken))
+    return Pass(at, place, occurrence, None, exit_reason=FINISHED, taken=tuple(taken))
 
 
 def take_step(at: Standing, step: int, occurrence: int, now: datetime) -> Taken:

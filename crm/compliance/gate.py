@@ -19,6 +19,7 @@ BlockReason = Literal[
     "origin_ended",
     "lead_closed",
     "no_longer_useful",
+    "replied",
     "daily_cap",
     "quiet_hours",
     "unknown_zone",
@@ -53,7 +54,8 @@ class Facts:
     `tier` is the consent in force for the purpose of the message class, "none" where there is none
     or it was revoked. `sent_at` are the automated texts to this address in the last seven days,
     over all automations, oldest first. `answers_at` is when the patient wrote what caused this
-    text, if that was no keyword. `zones` are the recipient's plausible ones (LAW-23).
+    text, if that was no keyword. `is_once_more` is the second try of a text that did not arrive
+    (TW-44). `zones` are the recipient's plausible ones (LAW-23).
     """
 
     communication_id: UUID
@@ -74,6 +76,7 @@ class Facts:
     sent_at: tuple[datetime, ...] = ()
     last_in_at: datetime | None = None
     answers_at: datetime | None = None
+    is_once_more: bool = False
     start_hour: int = DEFAULT_START_HOUR
     end_hour: int = DEFAULT_END_HOUR
     daily_cap: int = 3
@@ -146,6 +149,8 @@ def _blocked(facts: Facts) -> BlockReason | None:
         return "origin_ended"
     if facts.is_automated and not facts.is_lead_open:
         return "lead_closed"
+    if facts.is_once_more and facts.last_in_at is not None and facts.last_in_at > facts.created_at:
+        return "replied"
     if facts.useful_until is not None and facts.useful_until <= facts.now:
         return "no_longer_useful"
     return None

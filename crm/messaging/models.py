@@ -193,6 +193,9 @@ class Communication(ClinicScoped, Due, table=True):
     sender_id: UUID | None = None
     attempt_id: UUID | None = None
     resends: int = 0
+    retry_of: UUID | None = Field(
+        default=None, description="The text that did not arrive and is tried once more by this."
+    )
     asked: int = 0
     provider_id: str | None = None
     provider_status: str | None = None

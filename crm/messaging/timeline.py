@@ -51,8 +51,14 @@ def _entry(uow: UnitOfWork, event: Event, text: Communication, names: Mapping[UU
         state.tone,
         who=_who(text, names),
         look=state.look,
-        why=states.reason(states.GAVE_UP if gave_up else text.reason),
+        why=_why(text, gave_up=gave_up),
     )
+
+
+def _why(text: Communication, *, gave_up: bool) -> str:
+    again = states.reason("once_more") if text.retry_of else ""
+    reason = states.reason(states.GAVE_UP if gave_up else text.reason)
+    return " ".join(part for part in (again, reason) if part)
 
 
 def _who(text: Communication, names: Mapping[UUID, str]) -> str:

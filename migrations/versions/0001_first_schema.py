@@ -863,6 +863,7 @@ def create_tables() -> None:
         sa.Column("sender_id", sa.Uuid(), nullable=True),
         sa.Column("attempt_id", sa.Uuid(), nullable=True),
         sa.Column("resends", sa.Integer(), nullable=False),
+        sa.Column("retry_of", sa.Uuid(), nullable=True),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("provider_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("provider_status", sqlmodel.sql.sqltypes.AutoString(), nullable=True),

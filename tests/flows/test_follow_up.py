@@ -2,9 +2,15 @@
 
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from automations.models import Enrollment
-from crm.accounts.models import Role
+from automations.sequences import load_automation
+from crm.accounts.models import Clinic, Role
 from crm.contacts.models import Contact
+from crm.messaging.actions import add_template
+from crm.messaging.models import Communication
+from crm.messaging.settling import StatusIn, apply_statuses
 from pipelines.models import Lead, LostReason
 from tests.conftest import Drain
 from tests.support.houses import LOS_ANGELES, NEW_YORK, PHONE, House
@@ -231,3 +237,36 @@ def test_who_may_not_read_messages_sees_that_texts_went_and_not_what_they_say(
         assert "Text received" in page
         assert ("Tuesday would suit me" in page) == reads, role
         assert ("Hi Robin" in page) == reads, role
+
+
+def test_the_last_text_of_a_sequence_goes_once_more_but_not_after_it_was_ended(
+    house: House, drain: Drain
+) -> None:
+    for name in ("Finished", "Ended"):
+        house.do(add_template, f"{name}.", {"en": f"{name}, says {{{{ clinic_name }}}}."})
+    for name, more in (("Finished", []), ("Ended", [{"kind": "wait_for", "days": 1}])):
+        steps = [{"kind": "send_text", "template": f"{name}."}, *more]
+        trigger = {"kind": "stage_entered", "stage": "Contacted"}
+        document = {"name": name, "trigger": trigger, "steps": steps, "exits": ["stage_changed"]}
+        house.do(load_automation, document)
+    lead_id = house.ask()
+    house.do(lambda uow: uow.session.execute(update(Clinic).values(daily_cap=9)))
+    house.move(lead_id, "Contacted")
+    drain()
+    # The phones of the sandbox get everything at once: here they were off.
+    house.do(lambda uow: uow.session.execute(update(Communication).values(provider_status="sent")))
+    failed = [text.row.provider_id for text in house.texts(PHONE)]
+    house.do(apply_statuses, [StatusIn(sid, "undelivered", "30003") for sid in failed if sid])
+    house.move(lead_id, "Considering")
+    drain()
+
+    house.runtime.clock.advance(hours=1)
+    drain()
+    again = {
+        (text.body.partition(",")[0], text.row.status, text.row.reason)
+        for text in house.texts(PHONE)
+        if text.row.retry_of is not None
+    }
+    assert {status for words, status, _ in again if words == "Finished"} <= {"sent", "delivered"}
+    assert ("Ended", "voided", "stage_changed") in again
+    assert "Finished" in {words for words, _, _ in again}

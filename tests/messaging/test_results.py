@@ -193,9 +193,9 @@ def test_results_are_written_in_batches(stage: Stage, monkeypatch: pytest.Monkey
     batches: list[int] = []
     record = sending.record
 
-    def counted(uow: object, settings: object, account_id: object, landed: list[object]) -> None:
+    def counted(uow: object, settings: object, landed: list[object]) -> None:
         batches.append(len(landed))
-        record(uow, settings, account_id, landed)  # type: ignore[arg-type]
+        record(uow, settings, landed)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sending, "record", counted)
     stage.channel.window = 20

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-Action = Literal["not_textable", "opted_out", "content", "sender", "later", "final"]
+Action = Literal["not_textable", "opted_out", "content", "sender", "later", "once_more", "final"]
 """What a refusal means for this text and the next ones; see `refusals.action_for` (TW-44)."""
 
 

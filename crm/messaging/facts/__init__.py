@@ -100,6 +100,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         sent_at=tuple(row.sent_at or ()),
         last_in_at=row.last_in_at,
         answers_at=row.answers_at,
+        is_once_more=row.retry_of is not None,
         start_hour=row.window_start_hour,
         end_hour=row.window_end_hour,
         daily_cap=row.daily_cap,

@@ -38,6 +38,8 @@ def _history() -> Any:
     """What passed between the clinic and the address: one look at its communications."""
     other = _table(Communication, "other")
     left = and_(other.c.direction == "out", other.c.status.in_(LEFT))
+    # What did not arrive told nobody who we are and how to end it.
+    arrived = and_(left, other.c.status != "undelivered", other.c.message_class != "system")
     recent = and_(
         left, other.c.message_class.in_(AUTOMATED), other.c.taken_at > bindparam("week_ago")
     )
@@ -47,7 +49,7 @@ def _history() -> Any:
             func.array_agg(other.c.taken_at).filter(recent).label("sent_at"),
             func.max(other.c.created_at).filter(other.c.direction == "in").label("last_in_at"),
             func.max(other.c.settled_at).filter(refused).label("refused_at"),
-            func.bool_or(and_(left, other.c.message_class != "system")).label("was_texted"),
+            func.bool_or(arrived).label("was_texted"),
         )
         .where(
             other.c.clinic_id == _text.clinic_id,
@@ -209,6 +211,7 @@ def _own_columns() -> Sequence[Any]:
         *("id", "address_id", "contact_id", "lead_id", "message_class", "origin_kind"),
         *("origin_id", "template_version_id", "body", "merge_values", "useful_until"),
         *("created_at", "attempts", "resends", "cause", "taken_at", "attempt_id"),
+        "retry_of",
     )
     return [_text[name] for name in names]
 

@@ -171,7 +171,7 @@ class Wire:
         with self.runtime.database.transaction(clinic_id, SYSTEM, step="take") as uow:
             lock_addresses(uow, addresses)
             if landed:
-                record(uow, self.runtime.settings, self.account_id, landed)
+                record(uow, self.runtime.settings, landed)
             ids = [text.id for text in picked]
             taken = take(uow, self.runtime, self.account_id, self.claim.token, ids)
             lease = self.runtime.settings.lease
@@ -205,7 +205,7 @@ class Wire:
         clinic_id = self.claim.clinic_id
         with self.runtime.database.transaction(clinic_id, SYSTEM, step="record") as uow:
             lock_addresses(uow, [flight.address_id for flight, _ in self.landed])
-            record(uow, self.runtime.settings, self.account_id, self.landed)
+            record(uow, self.runtime.settings, self.landed)
         self.landed.clear()
 
 

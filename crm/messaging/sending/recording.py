@@ -6,19 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
-
-from crm.compliance.actions import suppress
 from crm.compliance.gate import LOOK_AGAIN
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.core.work import backoff
 from crm.messaging import writes
-from crm.messaging.actions import pause_account
 from crm.messaging.channels.base import Accepted, NoAnswer, OutboundMessage, Refused, Result
+from crm.messaging.settling.failures import REASONS, Failure, heed
 from crm.messaging.settling.statuses import match_stored
-
-log = structlog.get_logger()
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a text is offered to a provider that refuses it for now, if nothing ends it sooner."""
@@ -40,15 +35,20 @@ class Flight:
 Landed = tuple[Flight, Result]
 
 
-def record(uow: UnitOfWork, settings: Settings, account_id: UUID, landed: Sequence[Landed]) -> None:
+def record(uow: UnitOfWork, settings: Settings, landed: Sequence[Landed]) -> None:
     """Write down results, under the locks of their addresses; safe to run twice."""
     rows = [_row(uow, settings, flight, result) for flight, result in landed]
     told = writes.run(uow, writes.RECORD, rows)
     writes.tell_settled(uow, told)
     match_stored(uow, [row.provider_id for row in told if row.provider_id])
-    for flight, result in landed:
-        if isinstance(result, Refused):
-            _follow_up(uow, account_id, flight, result)
+    heed(
+        uow,
+        [
+            Failure(flight.message.communication_id, flight.address_id, result.code, result.action)
+            for flight, result in landed
+            if isinstance(result, Refused)
+        ],
+    )
 
 
 def _row(uow: UnitOfWork, settings: Settings, flight: Flight, result: Result) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _refused(uow: UnitOfWork, flight: Flight, result: Refused) -> dict[str, Any]
     if result.action == "sender":
         return {"status": "queued", "held": "sender_paused", "due": uow.now + LOOK_AGAIN}
     if result.action != "later":
-        return {"status": "failed", "reason": _REASONS[result.action]}
+        return {"status": "failed", "reason": REASONS[result.action]}
     if uow.now - flight.created_at > GIVE_UP_AFTER:
         return {"status": "failed", "reason": "provider_unavailable"}
     wait = backoff(min(flight.attempts, _LONGEST_BACKOFF))
@@ -82,26 +82,3 @@ def _refused(uow: UnitOfWork, flight: Flight, result: Refused) -> dict[str, Any]
     # Spread: what one overloaded moment refused together does not come back together.
     spread = 1 + (flight.message.attempt_id.int % 256) / 1024
     return {"status": "queued", "held": "provider_busy", "due": uow.now + wait * spread}
-
-
-_REASONS = {
-    "not_textable": "not_textable",
-    "opted_out": "provider_opted_out",
-    "content": "content_refused",
-    "final": "provider_refused",
-}
-
-
-def _follow_up(uow: UnitOfWork, account_id: UUID, flight: Flight, result: Refused) -> None:
-    """Heed what a refusal means for the texts that would follow (TW-44)."""
-    if result.action == "opted_out":
-        suppress(
-            uow,
-            flight.address_id,
-            "sms",
-            "provider_opted_out",
-            flight.message.communication_id,
-        )
-    elif result.action == "sender":
-        pause_account(uow, account_id, result.code)
-        log.error("account.paused", account_id=str(account_id), code=result.code)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Row
 from sqlalchemy.types import Text
 
-from crm.compliance.actions import lock_addresses, suppress
+from crm.compliance.actions import lock_addresses
 from crm.core.bulk import among
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -23,6 +23,8 @@ from crm.messaging import writes
 from crm.messaging.channels.refusals import action_for
 from crm.messaging.events import DeliveryReported
 from crm.messaging.models import Communication, ProviderStatus
+from crm.messaging.settling.failures import REASONS, Failure, heed
+from crm.messaging.settling.once_more import try_once_more, withdraw
 from crm.messaging.states import NEEDS_PERSON, NOT_SENT
 
 RANKS: Mapping[str, int] = {
@@ -33,7 +35,7 @@ _ENDS = {
     **{"failed": "failed", "canceled": "failed", "undelivered": "undelivered"},
     **{"delivered": "delivered", "read": "delivered"},
 }
-_REASONS = {"not_textable": "not_textable", "content": "content_refused"}
+_MAY_GO_AGAIN = ("once_more", "later")
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _stored: Any = ProviderStatus.__table__  # type: ignore[attr-defined]
@@ -195,9 +197,26 @@ def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
     told = writes.run(uow, writes.APPLY, changes)
     writes.tell_settled(uow, [row for row in told if _is_open(was[row.id])])
     _report(uow, [(was[row.id], row) for row in told])
-    for change in changes:
-        if change["code"] and action_for(change["code"]) == "opted_out":
-            suppress(uow, was[change["id"]].address_id, "sms", "provider_opted_out", change["id"])
+    _follow_up(uow, [(was[row.id], row) for row in told])
+
+
+def _follow_up(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
+    """Heed what failed; try once more what may be, and not what arrived after all (TW-44)."""
+    failures = [
+        Failure(row.id, row.address_id, row.error_code, action_for(row.error_code))
+        for _, row in pairs
+        if row.error_code
+    ]
+    heed(uow, failures)
+    try_once_more(uow, [each.text_id for each in failures if each.action in _MAY_GO_AGAIN])
+    withdraw(
+        uow,
+        [
+            row.id
+            for before, row in pairs
+            if row.status == "delivered" and before.status in ("undelivered", "failed")
+        ],
+    )
 
 
 def _is_open(row: Row[Any]) -> bool:
@@ -226,8 +245,14 @@ def _change(row: Row[Any], statuses: Sequence[StatusIn]) -> dict[str, Any] | Non
         "provider": best.provider_id,
         "provider_status": best.status if best.status in RANKS else None,
         "code": code,
-        "reason": _REASONS.get(action_for(code)) if code else None,
+        "reason": _reason(code),
     }
+
+
+def _reason(code: str | None) -> str | None:
+    """Return why it failed; of a code that is not known nobody can say more than the code."""
+    action = action_for(code) if code else "final"
+    return None if action == "final" else REASONS[action]
 
 
 def _report(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
