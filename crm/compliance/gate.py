@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from crm.compliance import quiet_hours
+from crm.compliance import quiet_hours, windows
 from crm.compliance.windows import DEFAULT_END_HOUR, DEFAULT_START_HOUR
 
 BlockReason = Literal[
@@ -41,6 +41,12 @@ ANSWER_WITHIN = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(minutes=5)
 """When a text is looked at again that waits for a person: see `BY_PERSON`."""
 
+CALL_TAKES = timedelta(seconds=30)
+"""How long after a text was taken its provider may still be given it."""
+
+LEAST_LEFT = CALL_TAKES + timedelta(seconds=60)
+"""What a text needs before the window closes or its use ends, or it may come too late (TW-43)."""
+
 JITTER = 15 * 60
 """Seconds over which texts spread that all waited for the same morning (LAW-25)."""
 
@@ -55,7 +61,8 @@ class Facts:
     or it was revoked. `sent_at` are the automated texts to this address in the last seven days,
     over all automations, oldest first. `answers_at` is when the patient wrote what caused this
     text, if that was no keyword. `is_once_more` is the second try of a text that did not arrive
-    (TW-44). `zones` are the recipient's plausible ones (LAW-23).
+    (TW-44). `zones` are the recipient's plausible ones, `states` those of them that have hours of
+    their own for texts that sell (LAW-21, LAW-23).
     """
 
     communication_id: UUID
@@ -63,6 +70,7 @@ class Facts:
     message_class: str
     created_at: datetime
     zones: tuple[str, ...]
+    states: tuple[str, ...] = ()
     tier: str = "none"
     is_textable: bool = True
     is_suppressed: bool = False
@@ -85,6 +93,12 @@ class Facts:
     def is_automated(self) -> bool:
         """Whether no person sends it and nobody's keyword asked for it."""
         return self.message_class not in ("staff", "system")
+
+    @property
+    def week(self) -> quiet_hours.Week:
+        """The hours of each day in which it may arrive, by every one of its zones (LAW-21)."""
+        states = self.states if self.message_class == "marketing" else ()
+        return windows.week(states, self.start_hour, self.end_hour)
 
     @property
     def is_answer(self) -> bool:
@@ -131,7 +145,7 @@ def decide(facts: Facts) -> Decision:
         return Block("unknown_zone")
     if held is None:
         return Allow()
-    if isinstance(held, Defer) and facts.useful_until and held.until >= facts.useful_until:
+    if isinstance(held, Defer) and not _is_useful(facts, held.until):
         # A person may lift a hold at any time, so only the clock's own ends are certain.
         return held if held.reason in BY_PERSON else Block("no_longer_useful")
     return held
@@ -151,9 +165,14 @@ def _blocked(facts: Facts) -> BlockReason | None:
         return "lead_closed"
     if facts.is_once_more and facts.last_in_at is not None and facts.last_in_at > facts.created_at:
         return "replied"
-    if facts.useful_until is not None and facts.useful_until <= facts.now:
+    if not _is_useful(facts, facts.now):
         return "no_longer_useful"
     return None
+
+
+def _is_useful(facts: Facts, at: datetime) -> bool:
+    """Whether a text that leaves then arrives while it is of use, as late as it may."""
+    return facts.useful_until is None or facts.useful_until - at >= LEAST_LEFT
 
 
 def _held(facts: Facts) -> Defer | None:
@@ -197,18 +216,22 @@ def _by_hours(facts: Facts) -> Defer | Block | None:
     if not facts.is_automated or facts.is_answer:
         return None
     opening = _opening(facts, facts.now, "quiet_hours")
-    return None if isinstance(opening, Defer) and opening.until == facts.now else opening
+    if not (isinstance(opening, Defer) and opening.until == facts.now):
+        return opening
+    closes = quiet_hours.closing(facts.now, facts.zones, facts.week)
+    # Open, but a text that leaves this late may arrive when it is closed.
+    return None if closes - facts.now >= LEAST_LEFT else _opening(facts, closes, "quiet_hours")
 
 
 def _opening(facts: Facts, start: datetime, reason: DeferReason) -> Defer | Block:
     """Hold back until the window is open, from `start` on; no window, no text."""
-    opening = quiet_hours.earliest(start, facts.zones, facts.start_hour, facts.end_hour)
+    opening = quiet_hours.earliest_in(start, facts.zones, facts.week)
     if opening is None:
         return Block("quiet_hours")
     if opening == start:
         return Defer(start, reason)
     # Spread, but never past a common window that is shorter than the spread.
     late = opening + timedelta(seconds=facts.communication_id.int % JITTER)
-    if quiet_hours.earliest(late, facts.zones, facts.start_hour, facts.end_hour) == late:
+    if late <= quiet_hours.closing(opening, facts.zones, facts.week) - LEAST_LEFT:
         opening = late
     return Defer(opening, reason)

@@ -49,7 +49,7 @@ REASONS: Mapping[str, str] = {
     GAVE_UP: N_("Something went wrong on our side."),
     "suppressed": N_("This number opted out."),
     "no_consent": N_("Nobody agreed to texts at this number."),
-    "quiet_hours": N_("It is outside 8 am to 8 pm where the patient may be."),
+    "quiet_hours": N_("It is too early or too late where the patient may be."),
     "hold": N_("The clinic holds all automated texts."),
     "daily_cap": N_("This number got its most texts for a day."),
     "no_sender": N_("The clinic has no number to send from."),

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from crm.compliance.gate import (
     BY_PERSON,
+    CALL_TAKES,
     DAY,
+    LEAST_LEFT,
     WEEKLY_CAP,
     Allow,
     Block,
@@ -20,6 +22,8 @@ from crm.compliance.gate import (
     Facts,
     decide,
 )
+from crm.compliance.windows import STATE_WINDOWS
+from crm.messaging.sending.taking import valid_for
 
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # noon in New York
 NIGHT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # ten in the evening there
@@ -75,6 +79,8 @@ any_facts = st.builds(
     is_holding=st.booleans(),
     has_sender=st.booleans(),
     is_sender_paused=st.booleans(),
+    is_once_more=st.booleans(),
+    states=st.lists(st.sampled_from(sorted(STATE_WINDOWS)), max_size=2, unique=True).map(tuple),
     daily_cap=st.integers(0, 4),
 )
 
@@ -101,6 +107,13 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
         if not known.is_answer:
             hours = [known.now.astimezone(ZoneInfo(zone)).hour for zone in known.zones]
             assert all(8 <= hour < 20 for hour in hours)
+            arrives = known.now + valid_for(known) + CALL_TAKES
+            assert all(
+                (arrives - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).hour < 20
+                for zone in known.zones
+            )
+    assert valid_for(known) >= timedelta(seconds=60)
+    assert known.useful_until is None or known.now + valid_for(known) <= known.useful_until
 
 
 @given(any_facts)
@@ -213,10 +226,27 @@ def test_every_zone_must_be_awake() -> None:
     assert decision.until.astimezone(ZoneInfo("America/Los_Angeles")).hour == 8
 
 
-def test_the_window_ends_sharp() -> None:
+def test_a_text_that_might_arrive_after_the_window_waits_for_the_morning_tw43() -> None:
     end = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)  # 20:00 in New York
-    assert decide(facts(now=end - timedelta(microseconds=1))) == Allow()
-    assert isinstance(decide(facts(now=end)), Defer)
+    assert decide(facts(now=end - LEAST_LEFT)) == Allow()
+    for now in (end - LEAST_LEFT + timedelta(microseconds=1), end - timedelta(seconds=30), end):
+        decision = decide(facts(now=now))
+        assert isinstance(decision, Defer)
+        assert decision.reason == "quiet_hours"
+        assert decision.until - end >= timedelta(hours=12)
+
+
+def test_a_text_that_might_arrive_after_its_use_is_not_sent_tw43() -> None:
+    assert decide(facts(useful_until=NOON + LEAST_LEFT)) == Allow()
+    late = facts(useful_until=NOON + LEAST_LEFT - timedelta(seconds=1))
+    assert decide(late) == Block("no_longer_useful")
+
+
+def test_the_second_try_of_a_text_is_over_with_an_answer_tw44() -> None:
+    asked = NOON - timedelta(hours=1)
+    known = facts(created_at=asked, is_once_more=True, last_in_at=asked - timedelta(seconds=1))
+    assert decide(known) == Allow()
+    assert decide(replace(known, last_in_at=asked + timedelta(seconds=1))) == Block("replied")
 
 
 def test_a_text_that_would_come_too_late_is_not_kept() -> None:

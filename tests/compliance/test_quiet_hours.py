@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from crm.compliance.quiet_hours import earliest
+from crm.compliance.quiet_hours import closing, earliest, earliest_in
 from crm.compliance.windows import DEFAULT_END_HOUR, DEFAULT_START_HOUR
 
 MINUTE = timedelta(minutes=1)
@@ -211,3 +211,36 @@ def test_no_zones_are_refused_since_nobody_lives_nowhere(zones: list[str]) -> No
 
 def test_the_end_of_all_dates_is_no_crash() -> None:
     assert earliest(datetime.max.replace(tzinfo=UTC), ["Pacific/Pago_Pago"], 20, 21) is None
+
+
+WEEKS = st.lists(
+    st.tuples(st.integers(0, 24), st.integers(0, 24)).map(lambda hours: tuple(sorted(hours))),
+    min_size=7,
+    max_size=7,
+).map(tuple)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    now=st.integers(0, 2 * 365 * 24 * 60).map(lambda minutes: utc(2026, 1, 1) + minutes * MINUTE),
+    zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=2, unique=True),
+    week=WEEKS,
+)
+def test_windows_by_day_of_the_week_are_found_as_a_ticking_clock_finds_them_law21(
+    now: datetime, zones: list[str], week: tuple[tuple[int, int], ...]
+) -> None:
+    def is_open_on(instant: datetime) -> bool:
+        clocks = [instant.astimezone(ZoneInfo(zone)) for zone in zones]
+        return all(week[at.weekday()][0] <= at.hour < week[at.weekday()][1] for at in clocks)
+
+    minutes = (now + MINUTE * minute for minute in range(8 * 24 * 60))
+    expected = next((minute for minute in minutes if is_open_on(minute)), None)
+    found = earliest_in(now, zones, week)
+    if expected is None:
+        assert found is None or found - now >= timedelta(days=8)
+        return
+    assert found == expected
+    end = closing(found, zones, week)
+    assert found < end
+    assert is_open_on(end - MINUTE)
+    assert not is_open_on(end) or any(hours[1] == 24 for hours in week)

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from crm.compliance.gate import WEEK, Facts
+from crm.compliance.windows import states_of
 from crm.contacts import phones
 from crm.core.runtime import FactSource
 from crm.core.uow import UnitOfWork
@@ -87,6 +88,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         message_class=row.message_class,
         created_at=row.created_at,
         zones=zones,
+        states=states_of(row.value) if row.kind == "phone" else (),
         tier=row.tier if row.consent_action == "granted" else "none",
         is_textable=row.kind == "phone" and not is_dead,
         is_suppressed=row.is_suppressed,

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm.compliance.gate import LOOK_AGAIN, Allow, Block, decide
+from crm.compliance.windows import TABLE_OF
 from crm.core.uow import UnitOfWork
 from crm.messaging import writes
 from crm.messaging.channels.base import Channels
@@ -40,6 +41,8 @@ class Verdict:
             "zone_source": self.text.zone_source,
             "tier": facts.tier,
         }
+        if facts.states and facts.message_class == "marketing":
+            known |= {"states": list(facts.states), "windows_of": TABLE_OF}
         if row.template_version_id is not None:
             known["template_version_id"] = str(row.template_version_id)
         if self.body is not None:

@@ -5,12 +5,12 @@ again. Before it commits, nothing has left. There is no third state.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from crm.compliance.gate import Facts
+from crm.compliance import quiet_hours
+from crm.compliance.gate import CALL_TAKES, Facts
 from crm.core.ids import new_id
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -22,7 +22,6 @@ from crm.messaging.sending.judging import Verdict, judge, word
 from crm.messaging.sending.recording import Flight
 
 LONGEST_VALIDITY = timedelta(hours=4)
-SHORTEST_VALIDITY = timedelta(seconds=60)
 
 
 def take(
@@ -110,16 +109,13 @@ def _flight(verdict: Verdict, attempt_id: UUID, base_url: str) -> Flight:
 
 
 def valid_for(facts: Facts) -> timedelta:
-    """Return how long the provider may try: never past its use, never into the night (TW-43)."""
+    """Return how long the provider may try: never past its use, never into the night (TW-43).
+
+    The gate left at least a minute of it.
+    """
     ends = [facts.now + LONGEST_VALIDITY]
     if facts.useful_until is not None:
-        ends.append(facts.useful_until)
+        ends.append(facts.useful_until - CALL_TAKES)
     if facts.is_automated and not facts.is_answer:
-        ends += [_night(facts.now, zone, facts.end_hour) for zone in facts.zones]
-    return max(min(ends) - facts.now, SHORTEST_VALIDITY)
-
-
-def _night(now: datetime, zone: str, end_hour: int) -> datetime:
-    local = now.astimezone(ZoneInfo(zone))
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(hours=end_hour)
+        ends.append(quiet_hours.closing(facts.now, facts.zones, facts.week) - CALL_TAKES)
+    return min(ends) - facts.now
