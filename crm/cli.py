@@ -16,12 +16,13 @@ from crm.accounts.models import Clinic
 from crm.core import migrating
 from crm.core.crypto import ClinicKey, Undecipherable
 from crm.core.errors import DomainError
+from crm.core.loading import load
 from crm.core.logging import configure_logging
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.furnishing import furnish
-from crm.messaging.actions.connect import connect_twilio
+from crm.messaging.actions.connect import connect_twilio, read_connection
 from crm.privacy.chain import Walk, has_link, walk
 from crm.registry import LEDGERS
 from crm.runtime import NotConfigured, build_runtime, ring_redis
@@ -137,9 +138,18 @@ def twilio_connect(
     auth_token: Annotated[
         str, typer.Option(prompt=True, hide_input=True, envvar="TWILIO_AUTH_TOKEN")
     ],
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask Twilio first.")] = False,
 ) -> None:
-    """Let a clinic text from a number of its Twilio account; prints the webhooks to set there."""
+    """Let a clinic text from a number of its Twilio account; prints the webhooks to set there.
+
+    Twilio is asked first whether the token is right and the number the account's.
+    """
     built = runtime()
+    with built.database.transaction(clinic, SYSTEM) as uow:
+        e164 = read_connection(uow, account_sid, auth_token, number)
+    if not offline:
+        check = load("crm.messaging.channels.twilio_check:check")
+        check(built.settings, account_sid, auth_token.strip(), e164)
     with built.database.transaction(clinic, SYSTEM) as uow:
         connect_twilio(uow, account_sid, auth_token, number)
     typer.echo("In Twilio's console set the number's webhooks:")

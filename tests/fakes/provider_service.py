@@ -8,6 +8,7 @@ from functools import cached_property
 from secrets import token_hex
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from tests.fakes.provider_accounts import account_reply, numbers_reply
 from tests.fakes.provider_callbacks import Callbacks, Plan
 from tests.fakes.provider_http import Reply, Request
 from tests.fakes.provider_ledger import Asked, Ledger, attempt_of
@@ -46,6 +47,8 @@ class Behaviour:
     error_code: int | None = None
     refuse: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
+    account_status: str = "active"
+    numbers: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
     def _fails(self) -> bool:
@@ -92,18 +95,22 @@ class Service:
             return self._control(request)
         if not parts.path.startswith(ROOT):
             return error_reply(404, 20404, f"The requested resource {parts.path} was not found")
-        account_sid, _, resource = parts.path.removeprefix(ROOT).partition("/")
+        path = parts.path.removeprefix(ROOT).removesuffix(".json")
+        account_sid, _, resource = path.partition("/")
         if not self._is_known(account_sid, request):
             return error_reply(401, 20003, "Authenticate")
-        if resource == "Messages.json" and request.method == "POST":
+        if resource == "Messages" and request.method == "POST":
             return self._create(account_sid, request)
         if time.monotonic() < self._dark_until:
             return Reply(is_reset=True)
-        if resource == "Messages.json":
+        if resource == "Messages":
             return self._list(account_sid, parts.query)
-        found = self._ledger.find(
-            account_sid, resource.removeprefix("Messages/").removesuffix(".json")
-        )
+        if not resource:
+            return account_reply(account_sid, self.behaviour.account_status)
+        if resource == "IncomingPhoneNumbers":
+            pattern = parse_qs(parts.query).get("PhoneNumber", [""])[-1]
+            return numbers_reply(account_sid, self.behaviour.numbers, pattern)
+        found = self._ledger.find(account_sid, resource.removeprefix("Messages/"))
         if found is None:
             return error_reply(404, 20404, f"The requested resource {parts.path} was not found")
         return json_reply(200, as_message(found))

@@ -103,13 +103,18 @@ class TwilioSms:
 
 def open_account(account: Account, settings: Settings) -> TwilioSms:
     """Return the channel of a clinic's Twilio account; connections are shared by all of them."""
-    client = Client(
-        account.external_id,
-        account.credentials["auth_token"],
+    client = client_of(account.external_id, account.credentials["auth_token"], settings)
+    return TwilioSms(client, settings.in_flight, can_call_back(settings))
+
+
+def client_of(account_sid: str | None, auth_token: str, settings: Settings) -> Client:
+    """Return the SDK's client for an account, over the connections that all accounts share."""
+    return Client(
+        account_sid,
+        auth_token,
         http_client=_http(settings.twilio_api_url, settings.in_flight * settings.worker_threads),
         environment={"TWILIO_EDGE": ""},  # Settings say where Twilio is, not its own variables.
     )
-    return TwilioSms(client, settings.in_flight, can_call_back(settings))
 
 
 def can_call_back(settings: Settings) -> bool:

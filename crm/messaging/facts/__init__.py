@@ -79,9 +79,6 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
     zones, zone_source = candidate_zones(
         row.contact_zone, row.value if row.kind == "phone" else None, row.clinic_zone
     )
-    is_dead = row.refused_at is not None and (
-        row.last_in_at is None or row.last_in_at < row.refused_at
-    )
     facts = Facts(
         communication_id=row.id,
         now=uow.now,
@@ -90,7 +87,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         zones=zones,
         states=states_of(row.value) if row.kind == "phone" else (),
         tier=row.tier if row.consent_action == "granted" else "none",
-        is_textable=row.kind == "phone" and not is_dead,
+        is_textable=row.kind == "phone" and not _is_dead(row),
         is_suppressed=row.is_suppressed,
         is_origin_live=told.get("is_origin_live", True),
         is_origin_paused=told.get("is_origin_paused", False),
@@ -108,6 +105,12 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         daily_cap=row.daily_cap,
     )
     return Candidate(row, facts, zone_source, told.get("values", {}))
+
+
+def _is_dead(row: Row[Any]) -> bool:
+    """Whether the number was refused as one that gets no texts, and has sent none since."""
+    refused_at, last_in_at = row.refused_at, row.last_in_at
+    return refused_at is not None and (last_in_at is None or last_in_at < refused_at)
 
 
 @lru_cache(maxsize=65_536)
