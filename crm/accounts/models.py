@@ -36,6 +36,9 @@ class Clinic(SQLModel, table=True):
     daily_cap: int = Field(
         default=3, description="Automated texts per address in 24 hours (LAW-27)."
     )
+    clinic_daily_cap: int = Field(
+        default=10_000, description="Automated texts of the clinic in one of its days (LAW-27)."
+    )
     created_at: datetime
 
 

@@ -31,6 +31,17 @@ class TextReceived(Event):
     keyword: str | None = None
 
 
+class ClinicCapReached(Event):
+    """The clinic sent its most automated texts for one of its days (LAW-27).
+
+    Order key: the day's counter. Once a day.
+    """
+
+    name = "clinic.daily_cap_reached"
+
+    cap: int
+
+
 class DeliveryReported(Event):
     """The provider said what became of a text: delivered or undelivered. Order key: the address."""
 

@@ -1,6 +1,6 @@
 """Tables of what we send and receive: senders, templates, conversations, communications."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -206,6 +206,18 @@ class Communication(ClinicScoped, Due, table=True):
         default=None, description="When its call began at the latest."
     )
     settled_at: datetime | None = None
+
+
+class SendDay(ClinicScoped, table=True):
+    """How many automated texts a clinic took for sending in one of its days (LAW-27)."""
+
+    __tablename__ = "send_days"
+    __table_args__ = table_args(UniqueConstraint("clinic_id", "day"))
+    retention = DataClass.LOG
+
+    day: date
+    taken: int = 0
+    reached_at: datetime | None = Field(default=None, description="When the cap was first met.")
 
 
 class ProviderStatus(ClinicScoped, table=True):

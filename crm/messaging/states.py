@@ -52,6 +52,7 @@ REASONS: Mapping[str, str] = {
     "quiet_hours": N_("It is too early or too late where the patient may be."),
     "hold": N_("The clinic holds all automated texts."),
     "daily_cap": N_("This number got its most texts for a day."),
+    "clinic_daily_cap": N_("The clinic sent its most automated texts for a day."),
     "no_sender": N_("The clinic has no number to send from."),
     "weekly_cap": N_("This number got its most texts for a week without an answer."),
     "unknown_zone": N_("The patient's time zone is not known."),

@@ -34,6 +34,7 @@ CLINIC_TABLES = (
     "provider_statuses",
     "request_forms",
     "search_terms",
+    "send_days",
     "senders",
     "stage_counters",
     "stages",
@@ -51,7 +52,7 @@ APPEND_ONLY_TABLES = (
     "template_versions",
 )
 LEDGERS = ("audit_entries", "consent_wordings", "consents")
-HOT_TABLES = ("events", "deliveries", "communications", "enrollments")
+HOT_TABLES = ("events", "deliveries", "communications", "enrollments", "send_days")
 
 
 def upgrade() -> None:
@@ -164,6 +165,7 @@ def create_tables() -> None:
         sa.Column("window_start_hour", sa.Integer(), nullable=False),
         sa.Column("window_end_hour", sa.Integer(), nullable=False),
         sa.Column("daily_cap", sa.Integer(), nullable=False),
+        sa.Column("clinic_daily_cap", sa.Integer(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.CheckConstraint("language IN ('en', 'es')", name=op.f("ck_clinics_language_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinics")),
@@ -593,6 +595,16 @@ def create_tables() -> None:
             name=op.f("fk_request_forms_clinic_id_pipeline_id"),
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_request_forms")),
+    )
+    op.create_table(
+        "send_days",
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("reached_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_send_days")),
+        sa.UniqueConstraint("clinic_id", "day", name=op.f("uq_send_days_clinic_id_day")),
     )
     op.create_table(
         "senders",

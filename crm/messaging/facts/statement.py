@@ -211,13 +211,16 @@ def _own_columns() -> Sequence[Any]:
         *("id", "address_id", "contact_id", "lead_id", "message_class", "origin_kind"),
         *("origin_id", "template_version_id", "body", "merge_values", "useful_until"),
         *("created_at", "attempts", "resends", "cause", "taken_at", "attempt_id"),
-        "retry_of",
+        *("retry_of", "error_code"),
     )
     return [_text[name] for name in names]
 
 
 def _clinic_columns(clinic: Any) -> Sequence[Any]:
-    names = ("region", "is_holding_sends", "window_start_hour", "window_end_hour", "daily_cap")
+    names = (
+        *("region", "is_holding_sends", "window_start_hour", "window_end_hour"),
+        *("daily_cap", "clinic_daily_cap"),
+    )
     return [
         clinic.c.name.label("clinic_name"),
         clinic.c.phone.label("clinic_phone"),

@@ -18,6 +18,7 @@ from crm.messaging import writes
 from crm.messaging.channels.base import OutboundMessage
 from crm.messaging.facts import gather
 from crm.messaging.sending import judging
+from crm.messaging.sending.capping import within_cap
 from crm.messaging.sending.judging import Verdict, judge, word
 from crm.messaging.sending.recording import Flight
 
@@ -49,6 +50,7 @@ def _of_account(account_id: UUID, verdict: Verdict, uow: UnitOfWork) -> Verdict:
 def _write_taken(
     uow: UnitOfWork, runtime: Runtime, token: UUID, verdicts: Sequence[Verdict]
 ) -> list[Flight]:
+    verdicts = within_cap(uow, token, verdicts)
     talks = _conversations(uow, verdicts)
     attempts = {verdict.text.id: new_id() for verdict in verdicts}
     rows = [_row(uow, verdict, attempts[verdict.text.id], talks) for verdict in verdicts]
