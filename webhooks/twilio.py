@@ -25,6 +25,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.receiving import TextIn, receive_text
 from crm.messaging.settling import StatusIn, apply_status
 from webhooks import inbox
+from webhooks.counts import REFUSED
 from webhooks.opting_out import save_opt_out
 from webhooks.twilio_call import Call, Candidate, candidates, has_number, is_proved
 
@@ -95,6 +96,8 @@ STATUS = Kind(
 VOICE = Kind("voice", "To", ("CallSid", "CallStatus", "DialCallStatus"), _keep)
 RECORDING = Kind("recording", "To", ("RecordingSid", "RecordingStatus"), _keep)
 KINDS = {kind.name: kind for kind in (MESSAGE, STATUS, VOICE, RECORDING)}
+for each in KINDS:
+    REFUSED.labels("twilio", each)  # Told as 0 from the start, so that a first one is a rise.
 
 
 async def _call(request: Request, runtime: Annotated[Runtime, Depends(get_runtime)]) -> Call:
@@ -134,6 +137,7 @@ def take(runtime: Runtime, call: Call, kind: Kind) -> Response:
     for whose in candidates(runtime.database, call, call.field(kind.number)):
         if _is_taken(runtime, call, kind, whose):
             return Response(EMPTY_TWIML, media_type="text/xml")
+    REFUSED.labels("twilio", kind.name).inc()
     log.warning("webhook.refused", provider="twilio", kind=kind.name)
     return Response(status_code=403)
 

@@ -16,6 +16,7 @@ from crm.core import backlog
 from crm.core.errors import NotFound
 from crm.core.migrating import is_current
 from crm.core.runtime import Runtime
+from webhooks.counts import REFUSED
 from workers import invariants
 
 router = APIRouter()
@@ -82,7 +83,7 @@ def _invariants(runtime: Runtime) -> str:
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(request: Request) -> Response:
-    """Return depth, lag and age of every kind of work, as Prometheus reads them.
+    """Return depth, lag and age of every kind of work, and refused calls, for Prometheus.
 
     Asks for `METRICS_TOKEN` as a bearer token; without that setting only the demo answers.
     """
@@ -90,6 +91,7 @@ def metrics(request: Request) -> Response:
     _may_scrape(request, runtime)
     registry = CollectorRegistry()
     registry.register(Backlog(runtime))
+    registry.register(REFUSED)
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 

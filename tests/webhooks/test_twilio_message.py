@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import func
 from sqlmodel import col, select
 from twilio.request_validator import RequestValidator
@@ -28,6 +29,7 @@ from tests.webhooks.twilio_calls import (
     text_fields,
 )
 from webhooks import opting_out, twilio
+from workers import health
 
 __all__ = ["calls"]
 
@@ -55,6 +57,22 @@ def test_without_the_signature_nothing_happens(
     assert calls.kept() == calls.texts() == calls.rows(select(Address)) == []
     assert [entry["event"] for entry in logged] == ["webhook.refused"]
     assert PATIENT[1:] not in str(logged)
+
+
+def test_what_is_refused_is_counted_by_its_kind_tw6(calls: Twilio) -> None:
+    calls.http.app.include_router(health.router)  # type: ignore[attr-defined]
+    calls.runtime.settings.metrics_token = SecretStr("scraper")
+
+    def counted(kind: str) -> float:
+        told = calls.http.get("/metrics", headers={"Authorization": "Bearer scraper"}).text
+        name = f'frontdesk_webhooks_refused_total{{kind="{kind}",provider="twilio"}} '
+        [line] = [line for line in told.splitlines() if line.startswith(name)]
+        return float(line.removeprefix(name))
+
+    before, others = counted("message"), counted("status")
+    assert calls.raw(PATH, urlencode(text_fields("STOP")).encode(), "AAAA") == 403
+    assert calls.call("message", text_fields("Hello")) == 200
+    assert (counted("message"), counted("status")) == (before + 1, others)
 
 
 def test_a_changed_value_an_added_one_or_another_address_breaks_the_signature(
