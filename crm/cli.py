@@ -22,6 +22,7 @@ from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.furnishing import furnish
+from crm.messaging.actions import resume_sending
 from crm.messaging.actions.connect import connect_twilio, read_connection
 from crm.privacy.chain import Walk, has_link, walk
 from crm.registry import LEDGERS
@@ -155,6 +156,15 @@ def twilio_connect(
     typer.echo("In Twilio's console set the number's webhooks:")
     typer.echo(f"a message comes in   {built.settings.base_url}/webhooks/twilio/message")
     typer.echo(f"a call comes in      {built.settings.base_url}/webhooks/twilio/voice")
+
+
+@twilio_app.command("resume")
+def twilio_resume(clinic: UUID) -> None:
+    """Let a clinic's texts leave again after its number or a template was paused."""
+    built = runtime()
+    with built.database.transaction(clinic, SYSTEM) as uow:
+        waited = resume_sending(uow)
+    typer.echo(f"{waited} texts go on.")
 
 
 @user_app.command("add")

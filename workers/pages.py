@@ -9,7 +9,7 @@ from crm.accounts.deps import ClinicUow, require
 from crm.core import backlog, work
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
-from crm.messaging.queries import uncertain_texts
+from crm.messaging.queries import notices, uncertain_texts
 from crm.privacy.actions import audit
 from crm.web.language import _
 from crm.web.pages import see_other
@@ -23,8 +23,14 @@ def stuck(request: Request, uow: ClinicUow) -> Response:
     """Show what is late or dead in this clinic, with its cause."""
     runtime: Runtime = request.app.state.runtime
     rows = backlog.stuck(uow.session, runtime.work.values(), uow.clinic_id, uow.now)
-    texts = uncertain_texts(uow)
-    return render(request, "workers/stuck.html", rows=rows, uncertain_texts=texts, now=uow.now)
+    return render(
+        request,
+        "workers/stuck.html",
+        rows=rows,
+        notices=notices(uow),
+        uncertain_texts=uncertain_texts(uow),
+        now=uow.now,
+    )
 
 
 @router.post(

@@ -24,7 +24,7 @@ BlockReason = Literal[
     "quiet_hours",
     "unknown_zone",
 ]
-ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused"]
+ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused", "template_paused"]
 DeferReason = Literal[ByPerson, "quiet_hours", "daily_cap", "weekly_cap"]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
 DEFER_REASONS: tuple[DeferReason, ...] = get_args(DeferReason)
@@ -80,6 +80,7 @@ class Facts:
     is_holding: bool = False
     has_sender: bool = True
     is_sender_paused: bool = False
+    is_template_paused: bool = False
     useful_until: datetime | None = None
     sent_at: tuple[datetime, ...] = ()
     last_in_at: datetime | None = None
@@ -185,6 +186,8 @@ def _held(facts: Facts) -> Defer | None:
         return Defer(facts.now + LOOK_AGAIN, "sender_paused")
     if facts.is_automated and facts.is_origin_paused:
         return Defer(facts.now + LOOK_AGAIN, "sequence_paused")
+    if facts.is_template_paused:
+        return Defer(facts.now + LOOK_AGAIN, "template_paused")
     return None
 
 

@@ -31,6 +31,18 @@ class TextReceived(Event):
     keyword: str | None = None
 
 
+class TemplatePaused(Event):
+    """Carriers filtered too many texts of a template: its texts wait for a person (TW-44).
+
+    Order key: the template.
+    """
+
+    name = "template.paused"
+
+    template_id: UUID
+    version_id: UUID
+
+
 class ClinicCapReached(Event):
     """The clinic sent its most automated texts for one of its days (LAW-27).
 

@@ -78,6 +78,9 @@ class Template(ClinicScoped, table=True):
     channel: str = "sms"
     message_class: str = "care"
     version_id: UUID | None = Field(default=None, description="The published version.")
+    paused_version_id: UUID | None = Field(
+        default=None, description="The version that carriers filter; it waits for a person (TW-44)."
+    )
     created_at: datetime
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,13 @@ from crm.messaging.models import (
     OPEN_STATUSES,
     ChannelAccount,
     Communication,
+    SendDay,
     Sender,
     Template,
     TemplateVersion,
 )
 from crm.messaging.rendering import preview
+from crm.web.language import _
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
@@ -68,6 +70,42 @@ class AccountShown:
     is_paused: bool
     code: str | None
     why: str
+
+
+def notices(uow: UnitOfWork) -> list[str]:
+    """Return what keeps the clinic's texts back until somebody acts, as people read it."""
+    refused = _("The provider lets the clinic's number send nothing (%(code)s).")
+    filtered = _("Carriers filter the words of the template “%(name)s”.")
+    full = _("The clinic sent its most automated texts for a day: %(count)s.")
+    return [
+        *(refused % {"code": code} for code in uow.session.scalars(_refused_accounts(uow))),
+        *(filtered % {"name": name} for name in uow.session.scalars(_filtered_templates(uow))),
+        *(full % {"count": count} for count in uow.session.scalars(_full_days(uow))),
+    ]
+
+
+def _refused_accounts(uow: UnitOfWork) -> Any:
+    return select(func.coalesce(col(ChannelAccount.paused_reason), "")).where(
+        col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.is_paused)
+    )
+
+
+def _filtered_templates(uow: UnitOfWork) -> Any:
+    return (
+        select(col(Template.name))
+        .where(
+            col(Template.clinic_id) == uow.clinic_id,
+            col(Template.paused_version_id) == col(Template.version_id),
+        )
+        .order_by(col(Template.name))
+    )
+
+
+def _full_days(uow: UnitOfWork) -> Any:
+    return select(col(SendDay.taken)).where(
+        col(SendDay.clinic_id) == uow.clinic_id,
+        col(SendDay.reached_at) > uow.now - timedelta(days=1),
+    )
 
 
 def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:

@@ -64,6 +64,7 @@ REASONS: Mapping[str, str] = {
     "lead_closed": N_("The lead is closed."),
     "sender_paused": N_("The clinic's number is paused."),
     "sequence_paused": N_("Its sequence is paused."),
+    "template_paused": N_("Carriers filter the words of its template: somebody has to look."),
     "not_textable": N_("This number cannot get texts."),
     NEEDS_PERSON: N_("The provider never said whether it was sent: please check."),
     "no_words": N_("The template says nothing for this person."),

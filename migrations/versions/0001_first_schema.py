@@ -370,6 +370,7 @@ def create_tables() -> None:
         sa.Column("channel", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("message_class", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("version_id", sa.Uuid(), nullable=True),
+        sa.Column("paused_version_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.CheckConstraint(
             "message_class IN ('care', 'marketing', 'staff', 'system')",

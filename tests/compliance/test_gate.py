@@ -79,6 +79,7 @@ any_facts = st.builds(
     is_holding=st.booleans(),
     has_sender=st.booleans(),
     is_sender_paused=st.booleans(),
+    is_template_paused=st.booleans(),
     is_once_more=st.booleans(),
     states=st.lists(st.sampled_from(sorted(STATE_WINDOWS)), max_size=2, unique=True).map(tuple),
     daily_cap=st.integers(0, 4),
@@ -93,6 +94,7 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
     assert not known.is_holding or known.message_class == "staff"
     assert known.has_sender
     assert not known.is_sender_paused
+    assert not known.is_template_paused
     assert not known.is_suppressed or known.message_class == "system"
     assert known.useful_until is None or known.useful_until > known.now
     if known.message_class == "care":
@@ -186,6 +188,7 @@ def test_the_confirmation_of_a_stop_goes_to_who_opted_out() -> None:
         ({"is_sender_paused": True}, "sender_paused"),
         ({"is_origin_paused": True}, "sequence_paused"),
         ({"is_origin_paused": True, "now": NIGHT}, "sequence_paused"),
+        ({"is_template_paused": True}, "template_paused"),
     ],
 )
 def test_what_a_person_lets_go_is_looked_at_again(known: dict[str, Any], reason: str) -> None:

@@ -2,7 +2,13 @@
 
 from crm.messaging.actions.holding import hold_sends, release_sends
 from crm.messaging.actions.queuing import OutboundText, queue_texts, release_held, void_texts
-from crm.messaging.actions.setup import add_sender, add_template, pause_account, resume_account
+from crm.messaging.actions.setup import (
+    add_sender,
+    add_template,
+    pause_account,
+    resume_account,
+    resume_sending,
+)
 from crm.messaging.actions.staff import OptedOut, send_staff_text
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "release_held",
     "release_sends",
     "resume_account",
+    "resume_sending",
     "send_staff_text",
     "void_texts",
 ]

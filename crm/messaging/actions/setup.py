@@ -12,7 +12,7 @@ from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
 from crm.messaging.actions.queuing import RESERVED_CLASSES, release_held
-from crm.messaging.models import ChannelAccount, Sender, Template, TemplateVersion
+from crm.messaging.models import ChannelAccount, Communication, Sender, Template, TemplateVersion
 from crm.privacy.actions import audit
 
 PAUSED, RESUMED = "account.paused", "account.resumed"
@@ -50,7 +50,22 @@ def add_template(
     uow.add(version)
     template.version_id, template.message_class = version.id, message_class
     uow.session.flush()
+    if template.paused_version_id is not None:
+        _speak_anew(uow, template.paused_version_id, version.id)
     return template
+
+
+def _speak_anew(uow: UnitOfWork, old: UUID, new: UUID) -> None:
+    """Give texts that wait because the template's words were filtered the new words."""
+    uow.session.execute(
+        update(Communication)
+        .where(
+            col(Communication.clinic_id) == uow.clinic_id,
+            col(Communication.status) == "queued",
+            col(Communication.template_version_id) == old,
+        )
+        .values(template_version_id=new)
+    )
 
 
 def add_sender(
@@ -81,6 +96,19 @@ def pause_account(uow: UnitOfWork, account_id: UUID, reason: str) -> None:
     """Let nothing leave through an account until a person resumes it (TW-44)."""
     if _pause(uow, account_id, True, reason):
         audit(uow, PAUSED, "channel_account", account_id, code=reason)
+
+
+def resume_sending(uow: UnitOfWork) -> int:
+    """Let the clinic's paused accounts and templates send again; return how many texts waited."""
+    accounts = (col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.is_paused))
+    for account_id in uow.session.scalars(select(col(ChannelAccount.id)).where(*accounts)).all():
+        resume_account(uow, account_id)
+    templates = (
+        col(Template.clinic_id) == uow.clinic_id,
+        col(Template.paused_version_id).is_not(None),
+    )
+    uow.session.execute(update(Template).where(*templates).values(paused_version_id=None))
+    return release_held(uow, "sender_paused", "template_paused")
 
 
 def resume_account(uow: UnitOfWork, account_id: UUID) -> int:

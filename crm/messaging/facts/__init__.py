@@ -95,6 +95,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         is_holding=row.is_holding_sends,
         has_sender=row.use_sender_id is not None,
         is_sender_paused=bool(row.is_paused),
+        is_template_paused=bool(row.is_template_paused),
         useful_until=row.useful_until,
         sent_at=tuple(row.sent_at or ()),
         last_in_at=row.last_in_at,

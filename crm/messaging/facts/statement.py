@@ -18,6 +18,7 @@ from crm.messaging.models import (
     Communication,
     Conversation,
     Sender,
+    Template,
     TemplateVersion,
 )
 
@@ -136,6 +137,11 @@ def _of(table: Any, key: Any) -> Any:
     return and_(table.c.clinic_id == _text.clinic_id, table.c.id == key)
 
 
+def _is_paused(template: Any) -> Any:
+    """Whether the very words of the text are those that its template may not say now."""
+    return template.c.paused_version_id == _text.template_version_id
+
+
 def _is_suppressed() -> Any:
     suppression = _table(Suppression, "suppression")
     return exists().where(
@@ -150,12 +156,13 @@ def _statement() -> Select[Any]:
     history, consent, sender = _history(), _consent(), _sender()
     address, version = _table(Address, "address"), _table(TemplateVersion, "version")
     contact, canonical = _table(Contact, "contact"), _table(Contact, "canonical")
-    clinic = _table(Clinic, "clinic")
+    clinic, template = _table(Clinic, "clinic"), _table(Template, "template")
     return (
         select(
             *(*_own_columns(), *_clinic_columns(clinic), *_person_columns(address, canonical)),
             _answers_at().label("answers_at"),
-            *(version.c.bodies, *_consent_columns(consent), *history.c, *_sender_columns(sender)),
+            *(version.c.bodies, _is_paused(template).label("is_template_paused")),
+            *(*_consent_columns(consent), *history.c, *_sender_columns(sender)),
         )
         .select_from(_texts)
         .join(clinic, clinic.c.id == _text.clinic_id)
@@ -163,6 +170,7 @@ def _statement() -> Select[Any]:
         .outerjoin(contact, _of(contact, _text.contact_id))
         .outerjoin(canonical, _of(canonical, coalesce(contact.c.merged_into_id, contact.c.id)))
         .outerjoin(version, _of(version, _text.template_version_id))
+        .outerjoin(template, _of(template, version.c.template_id))
         .join(history, true())
         .outerjoin(consent, true())
         .outerjoin(sender, true())

@@ -14,6 +14,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.actions import pause_account
 from crm.messaging.channels.base import Action
 from crm.messaging.models import Communication, Sender
+from crm.messaging.settling import filtered
 
 REASONS: Mapping[Action, str] = {
     "not_textable": "not_textable",
@@ -42,13 +43,13 @@ class Failure:
 
 
 def heed(uow: UnitOfWork, failures: Sequence[Failure]) -> None:
-    """Suppress who opted out at the provider, pause the accounts whose sender it refuses.
-
-    The addresses are locked.
+    """Suppress who opted out at the provider, pause accounts whose sender it refuses, and templates
+    that carriers filter. The addresses are locked.
     """
     for failure in failures:
         if failure.action == "opted_out":
             suppress(uow, failure.address_id, "sms", "provider_opted_out", failure.text_id)
+    filtered.watch(uow, [each.text_id for each in failures if each.code == filtered.FILTERED])
     refused = {failure.text_id: failure.code for failure in failures if failure.action == "sender"}
     for account_id, code in _accounts(uow, refused).items():
         pause_account(uow, account_id, code)
