@@ -199,8 +199,8 @@ def test_the_timeline_tells_of_both(stage: Stage) -> None:
         ]
         first_entry, then_entry = timeline.TIMELINE.fill(uow, told).values()
     assert first_entry.state == "Not delivered"
-    assert "The phone could not be reached." in first_entry.text
-    assert "The first one did not arrive; it is tried once more." in then_entry.text
+    assert "The phone could not be reached." in first_entry.why
+    assert "The first one did not arrive; it is tried once more." in then_entry.why
 
 
 def test_a_status_that_tells_of_a_refused_sender_pauses_its_account(stage: Stage) -> None:
