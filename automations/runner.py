@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import and_, bindparam, case, select
 
 from automations.flushing import flush
 from automations.models import Automation, Enrollment
@@ -13,7 +13,7 @@ from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
 from crm.accounts.models import Clinic
-from crm.core.bulk import among
+from crm.core.bulk import given
 from crm.core.errors import N_
 from crm.core.principal import Principal
 from crm.core.runtime import Runtime
@@ -48,11 +48,10 @@ def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
 
 def hold(uow: UnitOfWork, claim: Claim) -> list[Standing]:
     """Lock the subjects and then the enrollments that we still hold; return where they stand."""
-    c = _enrollments.c
-    ours = (c.clinic_id == uow.clinic_id, among(c.id, claim.ids), c.lease_token == claim.token)
-    named = uow.session.execute(select(c.contact_id, c.lead_id).where(*ours)).all()
+    ours = {"clinic": uow.clinic_id, "ids": claim.ids, "token": claim.token}
+    named = uow.session.execute(_NAMED, ours).all()
     facts = lock_facts(uow, [Subject(row.contact_id, row.lead_id) for row in named])
-    rows = _lock(uow, ours)
+    rows = uow.session.execute(_LOCK, ours).all()
     parsed = definitions(uow, {row.version_id for row in rows})
     return [
         Standing(
@@ -74,14 +73,29 @@ def hold(uow: UnitOfWork, claim: Claim) -> list[Standing]:
     ]
 
 
-def _lock(uow: UnitOfWork, ours: Sequence[Any]) -> Sequence[Any]:
+def _named() -> Any:
+    c = _enrollments.c
+    return select(c.contact_id, c.lead_id).where(*_ours())
+
+
+def _ours() -> Sequence[Any]:
+    """The enrollments of a claim that its worker still holds."""
+    c = _enrollments.c
+    return (
+        c.clinic_id == bindparam("clinic"),
+        given(c.id),
+        c.lease_token == bindparam("token"),
+    )
+
+
+def _lock() -> Any:
     """Lock the enrollments in id order, with their automation and what became of their text."""
     c = _enrollments.c
     awaited = and_(
         _communications.c.clinic_id == c.clinic_id, _communications.c.dedupe_key == c.awaits
     )
     its = and_(_automations.c.clinic_id == c.clinic_id, _automations.c.id == c.automation_id)
-    return uow.session.execute(
+    return (
         select(
             *(c.id, c.automation_id, c.version_id, c.contact_id, c.lead_id, c.cause),
             *(c.step, c.occurrence, c.awaits, _automations.c.name, _clinics.c.timezone),
@@ -91,12 +105,13 @@ def _lock(uow: UnitOfWork, ours: Sequence[Any]) -> Sequence[Any]:
         .join(_automations, its)
         .join(_clinics, _clinics.c.id == c.clinic_id)
         .outerjoin(_communications, awaited)
-        .where(*ours, c.state == "live")
+        .where(*_ours(), c.state == "live")
         .order_by(c.id)
         .with_for_update(of=_enrollments)
-    ).all()
+    )
 
 
+_NAMED, _LOCK = _named(), _lock()
 ENROLLMENTS = Work(
     "enrollments", "enrollments", advance, title=N_("Somebody in a sequence"), lead="t.lead_id"
 )

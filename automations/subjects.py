@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from automations.facts import Facts, LeadFacts
 from crm.contacts.models import Contact
-from crm.core.bulk import among
+from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
 from pipelines.models import Lead
 
@@ -56,33 +56,39 @@ def lock_facts(uow: UnitOfWork, subjects: Iterable[Subject]) -> dict[Subject, Fa
 def _lock_contacts(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID, str]:
     if not contact_ids:
         return {}
-    rows = uow.session.execute(
-        select(_contacts.c.id, _contacts.c.language)
-        .where(_contacts.c.clinic_id == uow.clinic_id, among(_contacts.c.id, sorted(contact_ids)))
-        .order_by(_contacts.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row.id: row.language for row in rows}
+    values = {"clinic": uow.clinic_id, "ids": sorted(contact_ids)}
+    return {row.id: row.language for row in uow.session.execute(_LOCK_CONTACTS, values)}
 
 
 def _lock_leads(uow: UnitOfWork, lead_ids: set[UUID]) -> dict[UUID | None, Facts]:
     if not lead_ids:
         return {}
-    c = _leads.c
-    rows = uow.session.execute(
-        select(c.id, c.pipeline_id, c.stage_id, c.stage_kind, c.source, _contacts.c.language)
-        .join(
-            _contacts,
-            and_(_contacts.c.clinic_id == c.clinic_id, _contacts.c.id == c.contact_id),
-        )
-        .where(c.clinic_id == uow.clinic_id, among(c.id, sorted(lead_ids)))
-        .order_by(c.id)
-        .with_for_update(key_share=True, of=_leads)
-    )
+    values = {"clinic": uow.clinic_id, "ids": sorted(lead_ids)}
     return {
         row.id: Facts(
             row.language,
             LeadFacts(row.id, row.pipeline_id, row.stage_id, row.stage_kind, row.source),
         )
-        for row in rows
+        for row in uow.session.execute(_LOCK_LEADS, values)
     }
+
+
+_LOCK_CONTACTS = (
+    select(_contacts.c.id, _contacts.c.language)
+    .where(_contacts.c.clinic_id == bindparam("clinic"), given(_contacts.c.id))
+    .order_by(_contacts.c.id)
+    .with_for_update(key_share=True)
+)
+_LOCK_LEADS = (
+    select(
+        *(_leads.c.id, _leads.c.pipeline_id, _leads.c.stage_id, _leads.c.stage_kind),
+        *(_leads.c.source, _contacts.c.language),
+    )
+    .join(
+        _contacts,
+        and_(_contacts.c.clinic_id == _leads.c.clinic_id, _contacts.c.id == _leads.c.contact_id),
+    )
+    .where(_leads.c.clinic_id == bindparam("clinic"), given(_leads.c.id))
+    .order_by(_leads.c.id)
+    .with_for_update(key_share=True, of=_leads)
+)

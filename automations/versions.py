@@ -11,7 +11,7 @@ from automations.models import Automation, SequenceVersion
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 
-_MOST_PARSED = 2000
+_MOST_PARSED = 10_000
 _parsed: dict[tuple[UUID, UUID], SequenceDefinition] = {}
 
 

@@ -45,6 +45,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # It would lead to whatever host the request named.
         dependencies=[Depends(verify_write)],
     )
     setup.install(

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, select
-from sqlmodel import col
 
 from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
@@ -24,14 +23,11 @@ def lead_facts(uow: UnitOfWork, communication_ids: Sequence[UUID]) -> Mapping[UU
     return {row.id: {"is_lead_open": row.stage_kind != "lost"} for row in rows}
 
 
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_leads: Any = Lead.__table__  # type: ignore[attr-defined]
+_its = and_(_leads.c.clinic_id == _texts.c.clinic_id, _leads.c.id == _texts.c.lead_id)
 _STAGES = (
-    select(col(Communication.id), col(Lead.stage_kind))
-    .join(
-        Lead,
-        and_(
-            col(Lead.clinic_id) == col(Communication.clinic_id),
-            col(Lead.id) == col(Communication.lead_id),
-        ),
-    )
-    .where(col(Communication.clinic_id) == bindparam("clinic"), given(col(Communication.id)))
+    select(_texts.c.id, _leads.c.stage_kind)
+    .join(_leads, _its)
+    .where(_texts.c.clinic_id == bindparam("clinic"), given(_texts.c.id))
 )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.engine import Row
 
-from crm.core.bulk import among
+from crm.core.bulk import given
 from crm.core.database import FRESH
 from crm.core.errors import N_
 from crm.core.events import Delivery, Event, EventRow, decode
@@ -37,47 +37,48 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
         for name, events in by_consumer.items():
             runtime.subscriptions.by_name[name].run(uow, events)
         uow.session.flush()
-        uow.session.execute(
-            delete(_deliveries).where(
-                _deliveries.c.clinic_id == uow.clinic_id, among(_deliveries.c.id, claim.ids)
-            )
-        )
+        uow.session.execute(_FINISH, {"clinic": uow.clinic_id, "ids": claim.ids})
         _wake_successors(uow, rows)
 
 
 def _claimed(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
-    statement = (
-        select(_deliveries.c.consumer, _deliveries.c.seq, *_events.c)
-        .join(
-            _events,
-            and_(
-                _events.c.clinic_id == _deliveries.c.clinic_id,
-                _events.c.id == _deliveries.c.event_id,
-            ),
-        )
-        .where(_deliveries.c.clinic_id == uow.clinic_id, among(_deliveries.c.id, claim.ids))
-        .order_by(_deliveries.c.seq)
-    )
-    return list(uow.session.execute(statement))
+    return list(uow.session.execute(_CLAIMED, {"clinic": uow.clinic_id, "ids": claim.ids}))
 
 
 def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
     """Ring for the deliveries that waited behind the ones just done."""
-    waiting = uow.session.execute(
-        update(_deliveries)
-        .where(
-            _deliveries.c.clinic_id == uow.clinic_id,
-            # Any of these consumers with any of these keys: what is rung is due anyway.
-            among(_deliveries.c.consumer, sorted({row.consumer for row in rows})),
-            among(_deliveries.c.order_key, sorted({row.order_key for row in rows})),
-            _deliveries.c.lease_token.is_(None),
-            _deliveries.c.due_at <= uow.now,
-        )
-        .values(lease_until=uow.reserved_until)
-        .returning(_deliveries.c.id, _deliveries.c.queue)
-    )
-    for delivery_id, queue in waiting:
+    values = {
+        "clinic": uow.clinic_id,
+        "consumers": sorted({row.consumer for row in rows}),
+        "keys": sorted({row.order_key for row in rows}),
+        "now": uow.now,
+        "reserved": uow.reserved_until,
+    }
+    for delivery_id, queue in uow.session.execute(_WAKE, values):
         uow.ring("deliveries", [delivery_id], queue)
+
+
+_d = _deliveries.c
+_FINISH = delete(_deliveries).where(_d.clinic_id == bindparam("clinic"), given(_d.id))
+_CLAIMED = (
+    select(_d.consumer, _d.seq, *_events.c)
+    .join(_events, and_(_events.c.clinic_id == _d.clinic_id, _events.c.id == _d.event_id))
+    .where(_d.clinic_id == bindparam("clinic"), given(_d.id))
+    .order_by(_d.seq)
+)
+# Any of these consumers with any of these keys: what is rung is due anyway.
+_WAKE = (
+    update(_deliveries)
+    .where(
+        _d.clinic_id == bindparam("clinic"),
+        given(_d.consumer, "consumers"),
+        given(_d.order_key, "keys"),
+        _d.lease_token.is_(None),
+        _d.due_at <= bindparam("now"),
+    )
+    .values(lease_until=bindparam("reserved"))
+    .returning(_d.id, _d.queue)
+)
 
 
 DELIVERIES = Work(

@@ -1,7 +1,7 @@
 """Guessing is slowed down; the one whose account it is gets in (SEC-5)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
@@ -18,8 +18,11 @@ WRONG = "wrong wrong wrong"
 
 
 @pytest.fixture(autouse=True)
-def empty_redis(settings: Settings) -> None:
+def empty_redis(settings: Settings) -> Iterator[None]:
     with redis.Redis.from_url(settings.redis_url or "") as client:
+        client.flushall()
+        yield
+        # Whoever signs in after this file is nobody who failed in it.
         client.flushall()
 
 

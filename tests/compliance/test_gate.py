@@ -198,7 +198,7 @@ def test_what_a_person_lets_go_is_looked_at_again(known: dict[str, Any], reason:
 
 
 def test_what_a_paused_sequence_holds_is_not_sent_once_it_came_too_late() -> None:
-    known = facts(is_origin_paused=True, useful_until=NOON + timedelta(minutes=1))
+    known = facts(is_origin_paused=True, useful_until=NOON + timedelta(minutes=5))
     decision = decide(known)
     assert isinstance(decision, Defer)
     assert decide(replace(known, now=decision.until)) == Block("no_longer_useful")

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy import bindparam, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
-from crm.core.bulk import among, insert_rows
+from crm.core.bulk import among, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication, Template
@@ -138,36 +137,47 @@ def _insert_new(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> dict[str, UU
 def _templates(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, tuple[UUID | None, str]]:
     if not ids:
         return {}
-    statement = select(
-        col(Template.id), col(Template.version_id), col(Template.message_class)
-    ).where(col(Template.clinic_id) == uow.clinic_id, among(col(Template.id), sorted(ids)))
-    return {row[0]: (row[1], row[2]) for row in uow.session.execute(statement)}
+    rows = uow.session.execute(_TEMPLATES, {"clinic": uow.clinic_id, "ids": sorted(ids)})
+    return {row.id: (row.version_id, row.message_class) for row in rows}
+
+
+_templates_table: Any = Template.__table__  # type: ignore[attr-defined]
+_TEMPLATES = select(
+    _templates_table.c.id, _templates_table.c.version_id, _templates_table.c.message_class
+).where(_templates_table.c.clinic_id == bindparam("clinic"), given(_templates_table.c.id))
 
 
 def latest_phones(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID | None, UUID]:
     """Return the phone that each contact, or who it was merged into, gave last."""
     if not contact_ids:
         return {}
-    links = (col(ContactAddress.clinic_id) == col(Contact.clinic_id)) & or_(
-        col(ContactAddress.contact_id) == col(Contact.id),
-        col(ContactAddress.contact_id) == col(Contact.merged_into_id),
+    rows = uow.session.execute(_PHONES, {"clinic": uow.clinic_id, "ids": sorted(contact_ids)})
+    return {row[0]: row[1] for row in rows}
+
+
+def _latest_phones() -> Any:
+    contacts: Any = Contact.__table__  # type: ignore[attr-defined]
+    links: Any = ContactAddress.__table__  # type: ignore[attr-defined]
+    addresses: Any = Address.__table__  # type: ignore[attr-defined]
+    theirs = (links.c.clinic_id == contacts.c.clinic_id) & or_(
+        links.c.contact_id == contacts.c.id, links.c.contact_id == contacts.c.merged_into_id
     )
     phone = (
-        (col(Address.clinic_id) == col(ContactAddress.clinic_id))
-        & (col(Address.id) == col(ContactAddress.address_id))
-        & (col(Address.kind) == "phone")
+        (addresses.c.clinic_id == links.c.clinic_id)
+        & (addresses.c.id == links.c.address_id)
+        & (addresses.c.kind == "phone")
     )
-    statement = (
-        select(col(Contact.id), col(Address.id))
-        .ext(distinct_on(col(Contact.id)))
-        .join(ContactAddress, links)
-        .join(Address, phone)
-        .where(col(Contact.clinic_id) == uow.clinic_id, among(col(Contact.id), sorted(contact_ids)))
-        .order_by(
-            col(Contact.id), col(ContactAddress.created_at).desc(), col(ContactAddress.id).desc()
-        )
+    return (
+        select(contacts.c.id, addresses.c.id)
+        .ext(distinct_on(contacts.c.id))
+        .join(links, theirs)
+        .join(addresses, phone)
+        .where(contacts.c.clinic_id == bindparam("clinic"), given(contacts.c.id))
+        .order_by(contacts.c.id, links.c.created_at.desc(), links.c.id.desc())
     )
-    return {row[0]: row[1] for row in uow.session.execute(statement)}
+
+
+_PHONES = _latest_phones()
 
 
 def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], reason: str) -> int:

@@ -101,14 +101,14 @@ def pause_account(uow: UnitOfWork, account_id: UUID, reason: str) -> None:
 def resume_sending(uow: UnitOfWork) -> int:
     """Let the clinic's paused accounts and templates send again; return how many texts waited."""
     accounts = (col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.is_paused))
-    for account_id in uow.session.scalars(select(col(ChannelAccount.id)).where(*accounts)).all():
-        resume_account(uow, account_id)
+    paused = uow.session.scalars(select(col(ChannelAccount.id)).where(*accounts)).all()
+    waited = sum(resume_account(uow, account_id) for account_id in paused)
     templates = (
         col(Template.clinic_id) == uow.clinic_id,
         col(Template.paused_version_id).is_not(None),
     )
     uow.session.execute(update(Template).where(*templates).values(paused_version_id=None))
-    return release_held(uow, "sender_paused", "template_paused")
+    return waited + release_held(uow, "template_paused")
 
 
 def resume_account(uow: UnitOfWork, account_id: UUID) -> int:
