@@ -14,6 +14,7 @@ from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
 from crm.accounts.models import Clinic
 from crm.core.bulk import given
+from crm.core.database import INDEXED
 from crm.core.errors import N_
 from crm.core.principal import Principal
 from crm.core.runtime import Runtime
@@ -40,7 +41,9 @@ def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
     An enrollment that was ended, or taken over, since the claim is left alone: whoever did that
     took our token from it.
     """
-    with runtime.database.transaction(claim.clinic_id, AUTOMATION, step="advance") as uow:
+    with runtime.database.transaction(
+        claim.clinic_id, AUTOMATION, step="advance", plans=INDEXED
+    ) as uow:
         passes = [walk(standing, uow.now) for standing in hold(uow, claim)]
         if passes:
             flusher(uow, claim, passes)

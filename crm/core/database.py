@@ -29,17 +29,20 @@ from crm.core.uow import Doorbell, UnitOfWork
 _OPEN = text(
     "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
     " set_config('app.door', :door, true), transaction_timestamp(),"
-    " set_config('plan_cache_mode', :plans, true),"
+    " set_config('plan_cache_mode', :plans, true), set_config('enable_seqscan', :seqscan, true),"
     " set_config('lock_timeout', '10s', true), set_config('statement_timeout', '60s', true),"
     " set_config('idle_in_transaction_session_timeout', '120s', true)"
 )
 
 
-Plans = Literal["auto", "force_custom_plan"]
+Plans = Literal["auto", "force_custom_plan", "force_generic_plan"]
 KEPT: Plans = "auto"
 FRESH: Plans = "force_custom_plan"
 """Plan each statement anew. A table of waiting work is empty one moment and full the next: a plan
 that was made and kept while it was empty reads the whole of it for each row when it is full."""
+INDEXED: Plans = "force_generic_plan"
+"""Plan each statement once a connection, and by indexes whatever the tables hold at that moment:
+for large statements that look rows up by their ids, where planning costs more than the rest."""
 
 
 def build_engine(settings: Settings, url: str) -> Engine:
@@ -143,5 +146,6 @@ class Database:
     ) -> Iterator[tuple[Session, datetime]]:
         with Session(self.engine, autoflush=False, expire_on_commit=False) as session:
             given = {"role": role, "clinic": clinic, "door": door, "plans": plans}
+            given["seqscan"] = "off" if plans == INDEXED else "on"
             opened = session.execute(_OPEN, given).one()
             yield session, opened[3] + self.clock.offset

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -47,6 +47,7 @@ class TwilioSms:
     """Texts through one Twilio account; `in_flight` requests at once, at most."""
 
     client: Client
+    threads: Executor
     in_flight: int = 20
     is_callable: bool = True
     kind: str = "sms"
@@ -56,15 +57,14 @@ class TwilioSms:
         source = iter(messages)
         results: SimpleQueue[Result] = SimpleQueue()
         under_way = 0
-        with ThreadPoolExecutor(self.in_flight, thread_name_prefix="twilio") as threads:
-            while True:
-                while under_way < self.in_flight and (message := next(source, None)) is not None:
-                    threads.submit(self._deliver, message, results)
-                    under_way += 1
-                if not under_way:
-                    return
-                yield results.get()
-                under_way -= 1
+        while True:
+            while under_way < self.in_flight and (message := next(source, None)) is not None:
+                self.threads.submit(self._deliver, message, results)
+                under_way += 1
+            if not under_way:
+                return
+            yield results.get()
+            under_way -= 1
 
     def _deliver(self, message: OutboundMessage, results: SimpleQueue[Result]) -> None:
         results.put(self._send(message))
@@ -104,7 +104,8 @@ class TwilioSms:
 def open_account(account: Account, settings: Settings) -> TwilioSms:
     """Return the channel of a clinic's Twilio account; connections are shared by all of them."""
     client = client_of(account.external_id, account.credentials["auth_token"], settings)
-    return TwilioSms(client, settings.in_flight, can_call_back(settings))
+    threads = _threads(settings.in_flight * settings.worker_threads)
+    return TwilioSms(client, threads, settings.in_flight, can_call_back(settings))
 
 
 def client_of(account_sid: str | None, auth_token: str, settings: Settings) -> Client:
@@ -121,6 +122,12 @@ def can_call_back(settings: Settings) -> bool:
     """Whether the provider can reach us; Twilio refuses a text whose callback is on loopback."""
     is_ours_alone = urlsplit(settings.base_url).hostname in LOOPBACK
     return not (is_ours_alone and settings.twilio_api_url.rstrip("/") == DEFAULT_URL)
+
+
+@lru_cache(maxsize=4)
+def _threads(connections: int) -> Executor:
+    """Threads for all the process's accounts, one a connection; each is started when needed."""
+    return ThreadPoolExecutor(connections, thread_name_prefix="twilio")
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from crm.compliance.actions import lock_addresses
 from crm.core import killpoints
+from crm.core.database import INDEXED
 from crm.core.errors import N_
 from crm.core.performing import is_transient
 from crm.core.principal import SYSTEM
@@ -55,7 +56,7 @@ def send(runtime: Runtime, claim: Claim) -> None:
 def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, list[Waiting]]]:
     """Block and hold what may not leave now; return the rest by account."""
     by_account: dict[UUID, tuple[Channel, list[Waiting]]] = {}
-    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="gate") as uow:
+    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="gate", plans=INDEXED) as uow:
         texts = gather(uow, runtime.fact_sources, claim.ids, claim.token)
         verdicts = [judging.judge(uow, runtime.channels, text) for text in texts]
         lock_addresses(uow, judging.to_lock(verdicts))
@@ -74,8 +75,8 @@ def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, l
 class Wire:
     """A chunk on its way through one channel, a window of `in_flight` requests that slides.
 
-    Texts are taken just before they leave, a window at a time, and several windows where the
-    provider answers fast; never two to one address: the second waits for what became of the first.
+    Texts are taken just before they leave, two windows at a time, and more where the provider
+    answers fast; never two to one address: the second waits for what became of the first.
     """
 
     def __init__(
@@ -131,10 +132,10 @@ class Wire:
 
     def _size(self) -> int:
         """Return how many texts to take: more where they leave faster, and none waits for long."""
-        in_flight = self.runtime.settings.in_flight
+        least = 2 * self.runtime.settings.in_flight
         took = monotonic() - self.taken_at
-        self.size = min(2 * self.size, MOST_TAKEN) if took < QUICK else in_flight
-        return max(self.size, in_flight)
+        self.size = max(least, min(2 * self.size, MOST_TAKEN)) if took < QUICK else least
+        return self.size
 
     def _fresh(self, flight: Flight) -> Iterator[OutboundMessage]:
         """Yield what was taken a moment ago; what waited too long to be pulled does not leave.
@@ -168,7 +169,8 @@ class Wire:
         addresses = [text.address_id for text in picked]
         addresses += [flight.address_id for flight, _ in landed]
         clinic_id = self.claim.clinic_id
-        with self.runtime.database.transaction(clinic_id, SYSTEM, step="take") as uow:
+        open_transaction = self.runtime.database.transaction
+        with open_transaction(clinic_id, SYSTEM, step="take", plans=INDEXED) as uow:
             lock_addresses(uow, addresses)
             if landed:
                 record(uow, self.runtime.settings, landed)
@@ -203,7 +205,8 @@ class Wire:
         if not self.landed:
             return
         clinic_id = self.claim.clinic_id
-        with self.runtime.database.transaction(clinic_id, SYSTEM, step="record") as uow:
+        open_transaction = self.runtime.database.transaction
+        with open_transaction(clinic_id, SYSTEM, step="record", plans=INDEXED) as uow:
             lock_addresses(uow, [flight.address_id for flight, _ in self.landed])
             record(uow, self.runtime.settings, self.landed)
         self.landed.clear()
