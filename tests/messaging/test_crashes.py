@@ -202,7 +202,7 @@ def test_a_fault_of_the_channel_loses_nothing_that_was_answered(stage: Stage) ->
 def test_a_fault_while_taking_waits_for_what_flies(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.runtime.settings.in_flight = 2
+    stage.runtime.settings.in_flight = 1
     texts = [stage.text(stage.somebody()) for _ in range(4)]
     take, calls = sending.take, iter([True])
 

@@ -57,14 +57,20 @@ class TwilioSms:
         source = iter(messages)
         results: SimpleQueue[Result] = SimpleQueue()
         under_way = 0
-        while True:
-            while under_way < self.in_flight and (message := next(source, None)) is not None:
-                self.threads.submit(self._deliver, message, results)
-                under_way += 1
-            if not under_way:
-                return
-            yield results.get()
-            under_way -= 1
+        try:
+            while True:
+                while under_way < self.in_flight and (message := next(source, None)) is not None:
+                    self.threads.submit(self._deliver, message, results)
+                    under_way += 1
+                if not under_way:
+                    return
+                result = results.get()
+                under_way -= 1
+                yield result
+        finally:
+            # Whoever pulls no more, or raised while it did, goes on when what flies has landed.
+            for _ in range(under_way):
+                results.get()
 
     def _deliver(self, message: OutboundMessage, results: SimpleQueue[Result]) -> None:
         results.put(self._send(message))
