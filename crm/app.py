@@ -19,7 +19,7 @@ from crm.web import setup
 from crm.web.middleware.admission import places
 
 ROOT = Path(__file__).parents[1]
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.001
 """Seconds that a busy thread keeps the interpreter from one that waits for it. A transaction asks
 the database some twenty times; with Python's 5 ms, each answer waits that long under load."""
 

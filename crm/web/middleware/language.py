@@ -29,8 +29,10 @@ class Language:
 
 
 def _wished(scope: Scope) -> str:
-    request = Request(scope)
-    for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+    request, sent = Request(scope), dict(scope["headers"])
+    asked = request.query_params.get("lang") if scope["query_string"] else None
+    kept = request.cookies.get(COOKIE) if b"cookie" in sent else None
+    for wish in (asked, kept):
         if wish in LANGUAGES:
             return str(wish)
-    return best_language(request.headers.get("accept-language", ""))
+    return best_language(sent.get(b"accept-language", b"").decode("latin-1"))
