@@ -52,6 +52,8 @@ def build_engine(settings: Settings, url: str) -> Engine:
         pool_size=settings.database_pool // 2,
         max_overflow=settings.database_pool - settings.database_pool // 2,
         pool_timeout=10,
+        # The connection used last knows the statements best.
+        pool_use_lifo=True,
         # A parameter may be a patient's word, and errors are printed.
         hide_parameters=True,
         connect_args={
