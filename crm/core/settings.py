@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     migrate_database_url: str | None = None
     redis_url: str | None = None
     database_pool: int = Field(default=44, ge=2, description="Connections of one process, at most.")
-    prepare_threshold: int | None = Field(default=5, description="None behind a pooler.")
+    prepare_threshold: int | None = Field(default=1, description="None behind a pooler.")
 
     encryption_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Fernet keys, comma-separated, the newest first."
