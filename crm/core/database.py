@@ -73,7 +73,8 @@ def _assert_open(connection: DBAPIConnection, _record: object, _proxy: object) -
     """Replace a pooled connection whose server is gone: read, without a question, what it said."""
     wire: PGconn = connection.pgconn
     try:
-        wire.consume_input()
+        wire.consume_input()  # Its last words, if it said any,
+        wire.consume_input()  # and only then the end of the file.
     except psycopg.Error:
         raise DisconnectionError from None
     if wire.status != ConnStatus.OK:
