@@ -106,12 +106,21 @@ class Wire:
                 flight = self.flying.pop(result.attempt_id, None)
                 if flight is not None:
                     self.landed.append((flight, result))
+                if isinstance(result, Refused) and result.action == "sender":
+                    self._turn_back(result)
                 if len(self.landed) >= RECORD_AT:
                     self.write_down()
         finally:
             self.write_down()
         if self.fault is not None:
             raise self.fault
+
+    def _turn_back(self, refusal: Refused) -> None:
+        """Let nothing more leave of what was taken, for the provider refuses its sender."""
+        while self.ready:
+            flight = self.ready.popleft()
+            refused = Refused(flight.message.attempt_id, refusal.code, refusal.action)
+            self.landed.append((flight, refused))
 
     def messages(self) -> Iterator[OutboundMessage | None]:
         """Yield what may leave now, and None while the window is full; see `Channel.send_many`."""
