@@ -4,12 +4,10 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from automations.facts import Facts
-from automations.names import Names
-from automations.triggers.base import Trigger, allows, narrowed
+from automations.triggers.base import Trigger, allows
 from crm.core.errors import N_
 from crm.core.events import Event
 from crm.messaging.events import TextReceived
-from crm.web.language import _
 
 
 class InboundReply(Trigger):
@@ -31,14 +29,4 @@ class InboundReply(Trigger):
             allows(self.pipeline_id, lead and lead.pipeline_id)
             and allows(self.stage_id, lead and lead.stage_id)
             and allows(self.source, lead and lead.source)
-        )
-
-    def words(self, names: Names) -> str:
-        """Return what starts it, and its filters."""
-        return narrowed(
-            _(self.label),
-            names,
-            pipeline_id=self.pipeline_id,
-            stage_id=self.stage_id,
-            source=self.source,
         )

@@ -4,11 +4,9 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from automations.facts import Facts
-from automations.names import Names
-from automations.triggers.base import Trigger, allows, narrowed
+from automations.triggers.base import Trigger, allows
 from crm.core.errors import N_
 from crm.core.events import Event
-from crm.web.language import _
 from pipelines.events import LeadRequestedAgain
 
 
@@ -29,14 +27,4 @@ class RequestedAgain(Trigger):
             and allows(self.pipeline_id, event.pipeline_id)
             and allows(self.stage_id, event.stage_id)
             and allows(self.source, event.source)
-        )
-
-    def words(self, names: Names) -> str:
-        """Return what starts it, and its filters."""
-        return narrowed(
-            _(self.label),
-            names,
-            pipeline_id=self.pipeline_id,
-            stage_id=self.stage_id,
-            source=self.source,
         )
