@@ -1,6 +1,6 @@
 """Channels and messages to send through them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -9,7 +9,7 @@ from crm.core.ids import new_id
 from crm.core.settings import Settings
 from crm.messaging.channels.base import Account, OutboundMessage
 from crm.messaging.channels.twilio import TwilioSms, open_account
-from tests.fakes.provider import ACCOUNT_SID, AUTH_TOKEN
+from tests.fakes.provider import ACCOUNT_SID, AUTH_TOKEN, ProviderStandIn
 
 SENDER, PATIENT = "+12125550100", "+12125550142"
 
@@ -29,6 +29,20 @@ def text(body: str = "Hello", to: str = PATIENT, **changes: object) -> OutboundM
         **changes,
     }
     return OutboundMessage(**values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ProviderStandIn]:
+    """A Twilio for a file of tests; one that needs it otherwise says so by this name."""
+    with ProviderStandIn() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running: ProviderStandIn) -> Iterator[ProviderStandIn]:
+    """The file's Twilio, which behaves at each test's start as at the first."""
+    yield running
+    running.configure(**running.behaviour_at_start())
 
 
 @pytest.fixture

@@ -23,18 +23,6 @@ from tests.messaging.channels.conftest import PATIENT, SENDER, Open, text
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ProviderStandIn]:
-    with ProviderStandIn() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running: ProviderStandIn) -> Iterator[ProviderStandIn]:
-    yield running
-    running.configure(**running.behaviour_at_start())
-
-
 @pytest.fixture
 def free_port() -> int:
     """A port that nobody listens on."""

@@ -23,15 +23,9 @@ Connect = Callable[..., list[str]]
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[ProviderStandIn]:
+    """A Twilio with one account, of whose two numbers one can send texts."""
     with ProviderStandIn(numbers={NUMBER: True, VOICE_ONLY: False}) as provider:
         yield provider
-
-
-@pytest.fixture
-def provider(running: ProviderStandIn) -> Iterator[ProviderStandIn]:
-    """A Twilio with one account, of whose two numbers one can send texts."""
-    yield running
-    running.configure(**running.behaviour_at_start())
 
 
 @pytest.fixture
