@@ -38,7 +38,15 @@ def configure_logging(level: str, *, pretty: bool = False) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # Libraries speak of what they carry: requests, statements, numbers. Only their alarms are kept.
-    for noisy in ("twilio", "urllib3", "apscheduler", "dramatiq", "sqlalchemy", "uvicorn.access"):
+    for noisy in (
+        "twilio",
+        "aiohttp",
+        "urllib3",
+        "apscheduler",
+        "dramatiq",
+        "sqlalchemy",
+        "uvicorn.access",
+    ):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

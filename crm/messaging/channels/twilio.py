@@ -1,17 +1,15 @@
 """Texts through Twilio, by its own SDK."""
 
 import unicodedata
+from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from queue import SimpleQueue
-from ssl import SSLCertVerificationError
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3.exceptions
+import aiohttp
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
@@ -27,6 +25,7 @@ from crm.messaging.channels.base import (
     Refused,
     Result,
 )
+from crm.messaging.channels.http_loop import start, wait_for
 from crm.messaging.channels.refusals import action_for
 from crm.messaging.channels.twilio_http import DEFAULT_URL, PooledHttp, TooManyRequests
 
@@ -47,7 +46,6 @@ class TwilioSms:
     """Texts through one Twilio account; `in_flight` requests at once, at most."""
 
     client: Client
-    threads: Executor
     in_flight: int = 20
     is_callable: bool = True
     kind: str = "sms"
@@ -59,9 +57,13 @@ class TwilioSms:
         under_way = 0
         try:
             while True:
-                while under_way < self.in_flight and (message := next(source, None)) is not None:
-                    self.threads.submit(self._deliver, message, results)
-                    under_way += 1
+                begun = []
+                try:
+                    while under_way < self.in_flight and (message := next(source, None)):
+                        begun.append(self._deliver(message, results))
+                        under_way += 1
+                finally:
+                    start(begun)
                 if not under_way:
                     return
                 result = results.get()
@@ -72,13 +74,13 @@ class TwilioSms:
             for _ in range(under_way):
                 results.get()
 
-    def _deliver(self, message: OutboundMessage, results: SimpleQueue[Result]) -> None:
-        results.put(self._send(message))
+    async def _deliver(self, message: OutboundMessage, results: SimpleQueue[Result]) -> None:
+        results.put(await self._send(message))
 
-    def _send(self, message: OutboundMessage) -> Result:
+    async def _send(self, message: OutboundMessage) -> Result:
         killpoints.reached("call.before")
         try:
-            created = self.client.messages.create(
+            created = await self.client.messages.create_async(
                 to=message.to,
                 from_=message.sender,
                 body=message.body,
@@ -86,7 +88,7 @@ class TwilioSms:
                 validity_period=max(1, min(message.valid_seconds, LONGEST_VALIDITY)),
             )
             return Accepted(message.attempt_id, str(created.sid), str(created.status or "queued"))
-        except Exception as fault:
+        except (Exception, CancelledError) as fault:
             return _outcome(message, fault)
 
     def find(self, to: str, sender: str, since: datetime, body: str) -> Sequence[Found]:
@@ -96,7 +98,8 @@ class TwilioSms:
         Twilio's queue has no DateSent to be found by. Raises ProviderUnreachable.
         """
         try:
-            listed = self.client.messages.list(to=to, from_=sender, limit=MOST_LISTED)
+            messages = self.client.messages
+            listed = wait_for(messages.list_async(to=to, from_=sender, limit=MOST_LISTED))
         except Exception as fault:
             raise ProviderUnreachable(type(fault).__name__) from None
         found = [
@@ -110,16 +113,15 @@ class TwilioSms:
 def open_account(account: Account, settings: Settings) -> TwilioSms:
     """Return the channel of a clinic's Twilio account; connections are shared by all of them."""
     client = client_of(account.external_id, account.credentials["auth_token"], settings)
-    threads = _threads(settings.in_flight * settings.worker_threads)
-    return TwilioSms(client, threads, settings.in_flight, can_call_back(settings))
+    return TwilioSms(client, settings.in_flight, can_call_back(settings))
 
 
 def client_of(account_sid: str | None, auth_token: str, settings: Settings) -> Client:
-    """Return the SDK's client for an account, over the connections that all accounts share."""
+    """Return the SDK's client for an account, whose requests are coroutines for `http_loop`."""
     return Client(
         account_sid,
         auth_token,
-        http_client=_http(settings.twilio_api_url, settings.in_flight * settings.worker_threads),
+        http_client=PooledHttp(settings.twilio_api_url),
         environment={"TWILIO_EDGE": ""},  # Settings say where Twilio is, not its own variables.
     )
 
@@ -130,18 +132,7 @@ def can_call_back(settings: Settings) -> bool:
     return not (is_ours_alone and settings.twilio_api_url.rstrip("/") == DEFAULT_URL)
 
 
-@lru_cache(maxsize=4)
-def _threads(connections: int) -> Executor:
-    """Threads for all the process's accounts, one a connection; each is started when needed."""
-    return ThreadPoolExecutor(connections, thread_name_prefix="twilio")
-
-
-@lru_cache(maxsize=4)
-def _http(base_url: str, connections: int) -> PooledHttp:
-    return PooledHttp(base_url, connections)
-
-
-def _outcome(message: OutboundMessage, fault: Exception) -> Result:
+def _outcome(message: OutboundMessage, fault: BaseException) -> Result:
     """Return what a failed request means: refused where nothing can have been accepted."""
     if isinstance(fault, TooManyRequests):
         return Refused(message.attempt_id, "20429", "later", fault.retry_after)
@@ -155,12 +146,9 @@ def _outcome(message: OutboundMessage, fault: Exception) -> Result:
     return NoAnswer(message.attempt_id, type(fault).__name__)
 
 
-def _was_never_sent(fault: Exception) -> bool:
-    """Whether no byte of the request can have left (TW-46)."""
-    if isinstance(fault, urllib3.exceptions.SSLError):
-        return any(isinstance(cause, SSLCertVerificationError) for cause in fault.args)
-    never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    return isinstance(fault, never)
+def _was_never_sent(fault: BaseException) -> bool:
+    """Whether no byte of the request can have left: there was no connection yet (TW-46)."""
+    return isinstance(fault, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
 
 
 def _found(message: Any, body: str) -> Found:

@@ -7,6 +7,7 @@ from twilio.rest import Client
 
 from crm.core.errors import N_, DomainError, Invalid
 from crm.core.settings import Settings
+from crm.messaging.channels.http_loop import wait_for
 from crm.messaging.channels.twilio import client_of
 
 
@@ -25,22 +26,23 @@ def check(settings: Settings, account_sid: str, auth_token: str, number: str) ->
     """
     client = client_of(account_sid, auth_token, settings)
     try:
-        _check_account(client, account_sid)
-        _check_number(client, number)
+        wait_for(_check_account(client, account_sid))
+        wait_for(_check_number(client, number))
     except DomainError:
         raise
     except Exception as fault:
         _explain(fault)
 
 
-def _check_account(client: Client, account_sid: str) -> None:
-    if client.api.accounts(account_sid).fetch().status != "active":
+async def _check_account(client: Client, account_sid: str) -> None:
+    account = await client.api.accounts(account_sid).fetch_async()
+    if account.status != "active":
         raise Invalid(N_("Twilio has suspended or closed this account."), field="account_sid")
 
 
-def _check_number(client: Client, number: str) -> None:
+async def _check_number(client: Client, number: str) -> None:
     # The filter is a pattern to Twilio: what it finds must be the very number.
-    found = client.incoming_phone_numbers.list(phone_number=number, limit=20)
+    found = await client.incoming_phone_numbers.list_async(phone_number=number, limit=20)
     own = next((each for each in found if each.phone_number == number), None)
     if own is None:
         raise Invalid(N_("This number is not one of the account's."), field="number")

@@ -9,9 +9,12 @@ from logging import getLogger
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-from twilio.http import HttpClient
+import aiohttp
+from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
+from yarl import URL
+
+from crm.messaging.channels.http_loop import session
 
 CONNECT_SECONDS = 2.0
 TOTAL_SECONDS = 10.0
@@ -27,19 +30,14 @@ class TooManyRequests(Exception):
         self.retry_after = retry_after
 
 
-class PooledHttp(HttpClient):  # type: ignore[misc]
+class PooledHttp(AsyncHttpClient):  # type: ignore[misc]
     """Requests over kept connections: 2 s to connect, 10 s in all, never repeated (TW-45)."""
 
-    def __init__(self, base_url: str, connections: int) -> None:
-        super().__init__(getLogger("twilio"), False, TOTAL_SECONDS)
+    def __init__(self, base_url: str) -> None:
+        super().__init__(getLogger("twilio"), True, TOTAL_SECONDS)
         self._base = base_url.rstrip("/")
-        self._pool = urllib3.PoolManager(
-            maxsize=connections,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, total=TOTAL_SECONDS),
-        )
 
-    def request(
+    async def request(
         self,
         method: str,
         url: str,
@@ -50,24 +48,22 @@ class PooledHttp(HttpClient):  # type: ignore[misc]
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """Send one request and return its answer. Raises urllib3's errors, TooManyRequests."""
+        """Send one request and return its answer. Raises aiohttp's errors, TooManyRequests."""
         sent = dict(headers or {})
         if auth is not None:
-            sent.update(urllib3.make_headers(basic_auth=":".join(auth)))
-        answer = self._pool.request(
+            sent["Authorization"] = aiohttp.encode_basic_auth(*auth)
+        async with session().request(
             method.upper(),
-            address(url, self._base) + _query(params),
-            body=urlencode(data, doseq=True) if data else None,
+            URL(address(url, self._base) + _query(params), encoded=True),
+            data=urlencode(data, doseq=True).encode() if data else None,
             headers=sent,
-            redirect=False,
-        )
-        if answer.status == 429:
-            raise TooManyRequests(_seconds(answer.headers.get("Retry-After")))
-        return Response(answer.status, answer.data.decode("utf-8", "replace"), answer.headers)
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        self._pool.clear()
+            timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS),
+            allow_redirects=False,
+        ) as answer:
+            if answer.status == 429:
+                raise TooManyRequests(_seconds(answer.headers.get("Retry-After")))
+            text = (await answer.read()).decode("utf-8", "replace")
+            return Response(answer.status, text, answer.headers)
 
 
 def address(url: str, base: str) -> str:
