@@ -10,7 +10,7 @@ import signal
 from itertools import count
 from typing import Final
 
-_STEPS = ("intake", "deliver", "advance", "gate", "take", "record", "settle", "status", "message")
+_STEPS = ("intake", "deliver", "advance", "take", "record", "settle", "status", "message")
 
 POINTS: Final = (
     *(f"{step}.{moment}" for step in _STEPS for moment in ("before_commit", "after_commit")),

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import structlog
 from pydantic_core import to_json
 
+_NOISY = ("twilio", "aiohttp", "urllib3", "apscheduler", "dramatiq", "sqlalchemy", "uvicorn.access")
+"""Who speaks of what it carries: requests, statements, numbers. Only their alarms are kept."""
+
 
 def configure_logging(level: str, *, pretty: bool = False) -> None:
     """Send structlog and the libraries' own logs to standard error, one line an event."""
@@ -37,16 +40,7 @@ def configure_logging(level: str, *, pretty: bool = False) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Libraries speak of what they carry: requests, statements, numbers. Only their alarms are kept.
-    for noisy in (
-        "twilio",
-        "aiohttp",
-        "urllib3",
-        "apscheduler",
-        "dramatiq",
-        "sqlalchemy",
-        "uvicorn.access",
-    ):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

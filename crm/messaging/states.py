@@ -73,7 +73,6 @@ REASONS: Mapping[str, str] = {
     "provider_refused": N_("The provider refused it."),
     "provider_opted_out": N_("The provider says that this number opted out."),
     "content_refused": N_("The provider or a carrier refused its words."),
-    "sender_changed": N_("The number it leaves from was changed just now."),
     NOT_SENT: N_("Somebody found out that it was not sent."),
     "sender_refused": N_("The provider does not let the clinic's number send."),
     "not_reached": N_("The phone could not be reached."),

@@ -25,7 +25,7 @@ DONE_WITHIN_SECONDS = 120
 GROUPS = {
     "edge": ("intake", "status", "message"),
     "worker": ("claim", "deliver", "advance"),
-    "sending": ("gate", "take", "call", "record"),
+    "sending": ("take", "call", "record"),
     "settling": ("settle",),
     "scheduler": ("scheduler",),
 }

@@ -14,7 +14,7 @@ from crm.core import work
 from crm.core.events import EventRow
 from crm.core.performing import claim_and_perform, perform
 from crm.messaging.models import Communication
-from crm.messaging.sending import COMMUNICATIONS, judging
+from crm.messaging.sending import COMMUNICATIONS, taking
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
 
@@ -29,7 +29,7 @@ def fault() -> Iterator[None]:
         def fails(*_: Any) -> None:
             raise ZeroDivisionError
 
-        patch.setattr(judging, "judge", fails)
+        patch.setattr(taking, "judge", fails)
         yield
 
 

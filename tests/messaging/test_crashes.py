@@ -36,11 +36,11 @@ def _die(*given: Any, **options: Any) -> Any:
 @pytest.mark.parametrize(
     "line",
     [
-        (sending.judging, "judge"),
-        (sending.judging, "write"),
+        (sending, "queued"),
         (sending, "lock_addresses"),
         (sending, "take"),
         (taking, "judge"),
+        (taking.judging, "write"),
         (taking, "_write_taken"),
     ],
 )
@@ -135,14 +135,7 @@ def test_a_stop_between_the_look_and_the_take_keeps_its_text_off_the_wire(
         sending.lock_addresses(uow, ids)
 
     claim = _claim(stage)
-    look_through = sending._look_through
-
-    def looked(*given: Any) -> Any:
-        seen = look_through(*given)
-        monkeypatch.setattr(sending, "lock_addresses", stop)
-        return seen
-
-    monkeypatch.setattr(sending, "_look_through", looked)
+    monkeypatch.setattr(sending, "lock_addresses", stop)
     performing.perform(stage.runtime, COMMUNICATIONS, claim)
     assert stage.sent_to == [bob.phone]
     assert (stage.row(stopped).status, stage.row(stopped).reason) == ("blocked", "suppressed")
@@ -156,15 +149,15 @@ def test_a_text_voided_between_the_look_and_the_take_stays_off_the_wire(
     origin_id = stage.row(text).origin_id
     assert origin_id is not None
     claim = _claim(stage)
-    look_through = sending._look_through
+    queued = sending.queued
 
     def looked(*given: Any) -> Any:
-        seen = look_through(*given)
+        seen = list(queued(*given))
         with stage.uow() as uow:
             void_texts(uow, "campaign", [origin_id], "replied")
         return seen
 
-    monkeypatch.setattr(sending, "_look_through", looked)
+    monkeypatch.setattr(sending, "queued", looked)
     performing.perform(stage.runtime, COMMUNICATIONS, claim)
     assert stage.channel.wire == []
     assert (stage.row(text).status, stage.row(text).reason) == ("voided", "replied")

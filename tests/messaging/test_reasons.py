@@ -7,7 +7,7 @@ from crm.messaging.states import REASONS
 
 WRITTEN = (
     *("no_words", "text_too_long", "unreadable", "provider_busy", "provider_unavailable"),
-    *("provider_refused", "provider_opted_out", "content_refused", "sender_changed"),
+    *("provider_refused", "provider_opted_out", "content_refused"),
     *("unconfirmed_needs_person", "not_sent_says_person", "once_more", "arrived_after_all"),
     *("not_reached", "sender_refused", "clinic_daily_cap"),
 )

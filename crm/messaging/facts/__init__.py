@@ -1,7 +1,7 @@
 """What the gate and the words need to know of texts: one statement for many, whatever their number.
 
-The same statement is asked twice: when a chunk is looked through, and again under the locks of the
-addresses just before texts are taken. What it says then holds until the commit.
+It is asked under the locks of the addresses just before texts are taken, so that what it says holds
+until the commit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from crm.compliance.windows import states_of
 from crm.contacts import phones
 from crm.core.runtime import FactSource
 from crm.core.uow import UnitOfWork
-from crm.messaging.facts.statement import LOCKED, PLAIN
+from crm.messaging.facts.statement import STATEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,10 @@ def gather(
     sources: Sequence[FactSource],
     ids: Sequence[UUID],
     token: UUID,
-    *,
-    lock: bool = False,
 ) -> list[Candidate]:
     """Return those of the texts that are queued and held under the token, in id order.
 
-    With `lock` their rows stay locked until the transaction ends.
+    Their rows stay locked until the transaction ends.
     """
     values = {
         "clinic": uow.clinic_id,
@@ -53,7 +51,7 @@ def gather(
         "token": token,
         "week_ago": uow.now - WEEK,
     }
-    rows = uow.session.execute(LOCKED if lock else PLAIN, values).all()
+    rows = uow.session.execute(STATEMENT, values).all()
     if not rows:
         return []
     told = _ask(uow, sources, [row.id for row in rows])

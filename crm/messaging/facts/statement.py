@@ -238,5 +238,4 @@ def _clinic_columns(clinic: Any) -> Sequence[Any]:
     ]
 
 
-PLAIN = _statement()
-LOCKED = PLAIN.with_for_update(of=_texts)
+STATEMENT = _statement().with_for_update(of=_texts)

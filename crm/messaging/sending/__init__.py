@@ -1,12 +1,12 @@
-"""Sending: claim a chunk, gate it, take what goes on the wire now, call, write down what came.
+"""Sending: claim a chunk, gate and take what goes on the wire now, call, write down what came.
 
-The three phases are three kinds of transactions, and a process may die between any two lines: what
-is `queued` is claimed again when its lease ends, what is `sending` is only ever settled.
+Taking and writing down are two kinds of transactions, and a process may die between any two lines:
+what is `queued` is claimed again when its lease ends, what is `sending` is only ever settled.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
@@ -17,15 +17,13 @@ from crm.core.errors import N_
 from crm.core.performing import is_transient
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
+from crm.core.uow import UnitOfWork
 from crm.core.work import Claim, Work
 from crm.messaging import writes
-from crm.messaging.channels.base import Channel, OutboundMessage, Refused
-from crm.messaging.channels.opening import channel_of
-from crm.messaging.facts import gather
-from crm.messaging.sending import judging
+from crm.messaging.channels.base import OutboundMessage, Refused
 from crm.messaging.sending.failing import failing
 from crm.messaging.sending.recording import Flight, Landed, record
-from crm.messaging.sending.taking import take
+from crm.messaging.sending.taking import Route, Waiting, queued, take
 
 RECORD_AT = 100
 """Results that are written down together, at most."""
@@ -39,57 +37,31 @@ QUICK = 0.25
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A text of the chunk that may leave, as far as was seen."""
-
-    id: UUID
-    address_id: UUID
-
-
 def send(runtime: Runtime, claim: Claim) -> None:
     """Send a chunk of one clinic's queued texts, each at most once."""
-    for account_id, (channel, waiting) in _look_through(runtime, claim).items():
-        Wire(runtime, claim, account_id, channel, waiting).run()
-
-
-def _look_through(runtime: Runtime, claim: Claim) -> dict[UUID, tuple[Channel, list[Waiting]]]:
-    """Block and hold what may not leave now; return the rest by account."""
-    by_account: dict[UUID, tuple[Channel, list[Waiting]]] = {}
-    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="gate", plans=INDEXED) as uow:
-        texts = gather(uow, runtime.fact_sources, claim.ids, claim.token)
-        verdicts = [judging.judge(uow, runtime.channels, text) for text in texts]
-        lock_addresses(uow, judging.to_lock(verdicts))
-        judging.write(uow, claim.token, verdicts)
-        for verdict in verdicts:
-            if not verdict.may_leave:
-                continue
-            row = verdict.text.row
-            if row.account_id not in by_account:
-                channel = channel_of(uow, runtime.channels, row.account_id, row.account_version)
-                by_account[row.account_id] = channel, []
-            by_account[row.account_id][1].append(Waiting(row.id, row.address_id))
-    return by_account
+    wire = Wire(runtime, claim)
+    wire.run()
+    while wire.others:
+        wire = Wire(runtime, claim, wire.others)
+        wire.run()
 
 
 class Wire:
     """A chunk on its way through one channel, a window of `in_flight` requests that slides.
 
     Texts are taken just before they leave, two windows at a time, and more where the provider
-    answers fast; never two to one address: the second waits for what became of the first.
+    answers fast; never two to one address: the second waits for what became of the first. The first
+    text that may leave decides the channel; the texts of other accounts are left to a next wire.
     """
 
     def __init__(
-        self,
-        runtime: Runtime,
-        claim: Claim,
-        account_id: UUID,
-        channel: Channel,
-        waiting: Iterable[Waiting],
+        self, runtime: Runtime, claim: Claim, waiting: Iterable[Waiting] | None = None
     ) -> None:
         self.runtime, self.claim = runtime, claim
-        self.account_id, self.channel = account_id, channel
-        self.waiting = deque(waiting)
+        self.is_unread = waiting is None
+        self.waiting = deque(waiting or ())
+        self.others: list[Waiting] = []
+        self.route: Route | None = None
         self.ready: deque[Flight] = deque()
         self.flying: dict[UUID, Flight] = {}
         self.landed: list[Landed] = []
@@ -100,8 +72,13 @@ class Wire:
 
     def run(self) -> None:
         """Send it all. What was sent before a fault is written down before the fault is raised."""
+        self.take()
+        while self.waiting and not self.ready:
+            self.take()
+        if self.route is None:
+            return
         try:
-            for result in self.channel.send_many(self.messages()):
+            for result in self.route.channel.send_many(self.messages()):
                 killpoints.reached("call.answered")
                 flight = self.flying.pop(result.attempt_id, None)
                 if flight is not None:
@@ -131,7 +108,7 @@ class Wire:
                 yield from self._fresh(self.ready.popleft())
             elif picked := self._pick(self._size()):
                 try:
-                    self.ready.extend(self.take(picked))
+                    self.take(picked)
                 except Exception as fault:
                     # What flies has still to land: the fault waits for it.
                     self.fault = fault
@@ -172,30 +149,47 @@ class Wire:
         self.waiting.extendleft(reversed(passed))
         return picked
 
-    def take(self, picked: Sequence[Waiting]) -> list[Flight]:
-        """Take texts, and write down what landed meanwhile, in one transaction."""
+    def take(self, picked: Sequence[Waiting] | None = None) -> None:
+        """Take these texts, by default the first of the chunk, in one transaction.
+
+        What landed meanwhile is written down in it.
+        """
         landed = list(self.landed)
-        addresses = [text.address_id for text in picked]
-        addresses += [flight.address_id for flight, _ in landed]
-        clinic_id = self.claim.clinic_id
+        clinic_id, token = self.claim.clinic_id, self.claim.token
         open_transaction = self.runtime.database.transaction
         with open_transaction(clinic_id, SYSTEM, step="take", plans=INDEXED) as uow:
+            if picked is None:
+                picked = self._first(uow)
+            addresses = [text.address_id for text in picked]
+            addresses += [flight.address_id for flight, _ in landed]
             lock_addresses(uow, addresses)
             if landed:
                 record(uow, self.runtime.settings, landed)
-            ids = [text.id for text in picked]
-            taken = take(uow, self.runtime, self.account_id, self.claim.token, ids)
-            lease = self.runtime.settings.lease
-            is_ageing = self.waiting and self.lease_until - uow.now < lease / 2
-            if is_ageing:
-                rows = [{"id": text.id} for text in sorted(self.waiting, key=lambda text: text.id)]
-                until = uow.now + lease
-                writes.run(uow, writes.EXTEND, rows, token=self.claim.token, until=until)
-        if is_ageing:
-            self.lease_until = until
+            taken = take(uow, self.runtime, token, [text.id for text in picked], self.route)
+            lease_until = self._extend(uow)
+        self.route, self.lease_until = taken.route, lease_until
+        self.ready.extend(taken.flights)
+        self.others += [text for text in picked if text.id in taken.others]
         del self.landed[: len(landed)]
         self.taken_at = monotonic()
-        return taken
+
+    def _first(self, uow: UnitOfWork) -> list[Waiting]:
+        """Pick the first texts, of those that a wire before left, or else of the whole claim."""
+        if self.is_unread:
+            self.waiting.extend(queued(uow, self.claim.ids, self.claim.token))
+            self.is_unread = False
+        return self._pick(self._size())
+
+    def _extend(self, uow: UnitOfWork) -> datetime:
+        """Hold what still waits for one more lease, if half of this one is over."""
+        lease = self.runtime.settings.lease
+        still = [*self.waiting, *self.others]
+        if not still or self.lease_until - uow.now >= lease / 2:
+            return self.lease_until
+        rows = [{"id": text.id} for text in sorted(still, key=lambda text: text.id)]
+        until = uow.now + lease
+        writes.run(uow, writes.EXTEND, rows, token=self.claim.token, until=until)
+        return until
 
     def write_down(self) -> None:
         """Write down what landed; a deadlock or a lost connection is tried again at once.

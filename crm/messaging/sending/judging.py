@@ -1,7 +1,7 @@
 """What becomes of a queued text: the gate's word on it, and its own words if it may leave."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -75,17 +75,8 @@ def word(uow: UnitOfWork, verdict: Verdict) -> Verdict:
         return replace(verdict, reason=unsayable.reason)
 
 
-def to_lock(verdicts: Iterable[Verdict]) -> list[UUID]:
-    """Return the addresses whose locks are needed before these are written: the blocked ones'."""
-    return [
-        verdict.text.row.address_id
-        for verdict in verdicts
-        if not verdict.may_leave and verdict.until is None
-    ]
-
-
 def write(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> None:
-    """Block and hold what may not leave now, under the locks of `to_lock`."""
+    """Block and hold what may not leave now, under the locks of their addresses."""
     stopped = [verdict for verdict in verdicts if not verdict.may_leave]
     blocked = [_row(verdict) for verdict in stopped if verdict.until is None]
     held = [{**_row(verdict), "until": verdict.until} for verdict in stopped if verdict.until]

@@ -1,13 +1,19 @@
-"""Taking texts for the wire: looked at again under the locks of their addresses, then on record.
+"""Taking texts for the wire: judged and worded under the locks of their addresses, then on record.
 
 After `take` commits, a text is `sending` under an attempt id and is never claimed for sending
 again. Before it commits, nothing has left. There is no third state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import starmap
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Uuid
 
 from crm.compliance import quiet_hours
 from crm.compliance.gate import CALL_TAKES, Facts
@@ -15,8 +21,10 @@ from crm.core.ids import new_id
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.messaging import writes
-from crm.messaging.channels.base import OutboundMessage
+from crm.messaging.channels.base import Channel, OutboundMessage
+from crm.messaging.channels.opening import channel_of
 from crm.messaging.facts import gather
+from crm.messaging.models import Communication
 from crm.messaging.sending import judging
 from crm.messaging.sending.capping import within_cap
 from crm.messaging.sending.judging import Verdict, judge, word
@@ -25,26 +33,81 @@ from crm.messaging.sending.recording import Flight
 LONGEST_VALIDITY = timedelta(hours=4)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A text of the chunk that was not looked at yet."""
+
+    id: UUID
+    address_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An account and the channel that is open through it."""
+
+    account_id: UUID
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken, the way it goes, and which texts wait for another one, queued as before."""
+
+    flights: list[Flight]
+    route: Route | None
+    others: set[UUID]
+
+
+_text: Any = Communication.__table__.c  # type: ignore[attr-defined]
+_QUEUED = (
+    select(_text.id, _text.address_id)
+    .where(
+        _text.clinic_id == bindparam("clinic"),
+        _text.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+        _text.lease_token == bindparam("token"),
+        _text.status == "queued",
+    )
+    .order_by(_text.id)
+)
+
+
+def queued(uow: UnitOfWork, ids: Sequence[UUID], token: UUID) -> Iterator[Waiting]:
+    """Yield those of these texts that are still queued and held, in id order."""
+    values = {"clinic": uow.clinic_id, "ids": list(ids), "token": token}
+    return starmap(Waiting, uow.session.execute(_QUEUED, values))
+
+
 def take(
-    uow: UnitOfWork, runtime: Runtime, account_id: UUID, token: UUID, ids: Sequence[UUID]
-) -> list[Flight]:
-    """Take those of these texts that may leave now through the account; their addresses are locked.
+    uow: UnitOfWork, runtime: Runtime, token: UUID, ids: Sequence[UUID], route: Route | None
+) -> Taken:
+    """Take those of these texts that may leave now by one way; their addresses are locked.
 
-    Everything is checked again. What is no longer ours or no longer queued is left alone.
+    Others are held or blocked, and say why. Without a route the first that may leave decides it.
+    What is no longer ours or no longer queued is left alone.
     """
-    texts = gather(uow, runtime.fact_sources, ids, token, lock=True)
-    judged = [_of_account(account_id, judge(uow, runtime.channels, text), uow) for text in texts]
-    verdicts = [word(uow, verdict) for verdict in judged]
-    judging.write(uow, token, verdicts)
-    ours = [verdict for verdict in verdicts if verdict.may_leave]
-    return _write_taken(uow, runtime, token, ours) if ours else []
+    verdicts = [
+        judge(uow, runtime.channels, text) for text in gather(uow, runtime.fact_sources, ids, token)
+    ]
+    route = route or _route(uow, runtime, verdicts)
+    others = {verdict.text.id for verdict in verdicts if _goes_elsewhere(verdict, route)}
+    worded = [word(uow, verdict) for verdict in verdicts if verdict.text.id not in others]
+    judging.write(uow, token, worded)
+    ours = [verdict for verdict in worded if verdict.may_leave]
+    return Taken(_write_taken(uow, runtime, token, ours) if ours else [], route, others)
 
 
-def _of_account(account_id: UUID, verdict: Verdict, uow: UnitOfWork) -> Verdict:
-    """Hold a text whose sender is another account's by now; its chunk goes through this one."""
-    if verdict.may_leave and verdict.text.row.account_id != account_id:
-        return Verdict(verdict.text, reason="sender_changed", until=uow.now)
-    return verdict
+def _route(uow: UnitOfWork, runtime: Runtime, verdicts: Iterable[Verdict]) -> Route | None:
+    for verdict in verdicts:
+        if verdict.may_leave:
+            row = verdict.text.row
+            channel = channel_of(uow, runtime.channels, row.account_id, row.account_version)
+            return Route(row.account_id, channel)
+    return None
+
+
+def _goes_elsewhere(verdict: Verdict, route: Route | None) -> bool:
+    account_id = verdict.text.row.account_id
+    return verdict.may_leave and route is not None and account_id != route.account_id
 
 
 def _write_taken(
