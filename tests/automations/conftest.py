@@ -35,8 +35,12 @@ STAGES = [
 ]
 TEMPLATE = "Hello"
 
+CREATED = {"kind": "lead_created"}
 SEND = {"kind": "send_text", "template": TEMPLATE}
+HOUR = {"kind": "wait_for", "hours": 1}
 DAY = {"kind": "wait_for", "days": 1}
+MOVE = {"kind": "move_stage", "stage": "Contacted"}
+STOP = {"kind": "stop"}
 
 
 @dataclass
@@ -122,6 +126,18 @@ class Practice:
                 consumers=list(self.runtime.subscriptions.by_name),
             )
 
+    def enter(self, people: int) -> None:
+        """Let new leads enter whatever they trigger, without advancing anybody."""
+        for _ in range(people):
+            self.lead(self.person())
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Deliver the events that wait, without advancing anybody whom they enroll."""
+        self.runtime.clock.advance(seconds=6)
+        claim_and_perform(self.runtime, "deliveries")
+        self.runtime.clock.advance(seconds=6)
+
     def work(self, *, seconds: float = 6) -> None:
         """Deliver events and advance enrollments until nothing is due; texts stay queued."""
         for _ in range(200):
@@ -190,6 +206,12 @@ def _settle(uow: UnitOfWork, text: Communication, status: str) -> None:
 def outcomes(runs: Sequence[StepRun]) -> list[tuple[str, str | None]]:
     """Return (kind, skipped) of step runs."""
     return [(run.kind, run.outcome.get("skipped")) for run in runs]
+
+
+def enrolled(practice: Practice, *steps: Any, people: int = 1, **more: Any) -> None:
+    """Publish a sequence and deliver the events of new leads, without advancing anybody."""
+    practice.publish("A", CREATED, *steps, **more)
+    practice.enter(people)
 
 
 @pytest.fixture

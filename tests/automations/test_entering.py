@@ -15,9 +15,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.actions import Move, RequestedAgain, move_leads, request_again
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
-from tests.automations.conftest import DAY, SEND, Practice
-
-CREATED = {"kind": "lead_created"}
+from tests.automations.conftest import CREATED, DAY, SEND, Practice
 
 
 def refusals(practice: Practice) -> list[str]:

@@ -18,9 +18,8 @@ from crm.core.events import decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.events import LeadStageChanged
-from tests.automations.conftest import DAY, SEND, Practice
+from tests.automations.conftest import CREATED, DAY, SEND, Practice
 
-CREATED = {"kind": "lead_created"}
 PHONE = "+12125550177"
 
 

@@ -12,11 +12,10 @@ from automations.sequences import pause
 from crm.accounts import cli
 from crm.accounts.models import Role
 from crm.messaging.actions import add_template
-from tests.automations.conftest import DAY, SEND, Practice
+from tests.automations.conftest import CREATED, DAY, SEND, Practice
 from tests.support.browsing import PASSWORD, Browser, open_browser
 from tests.support.houses import cheap_app
 
-CREATED = {"kind": "lead_created"}
 SPANISH = [{"kind": "language_is", "language": "es"}]
 
 

@@ -12,15 +12,11 @@ from automations.flushing import flush
 from automations.runner import advance
 from automations.sequences import load_automation
 from crm.core.events import decode
-from crm.core.performing import perform
 from crm.core.principal import SYSTEM
 from crm.core.uow import UnitOfWork
 from pipelines.events import LeadCreated
-from tests.automations.conftest import SEND, Practice
+from tests.automations.conftest import CREATED, MOVE, SEND, Practice
 from tests.fakes.waiting import until
-
-CREATED = {"kind": "lead_created"}
-MOVE = {"kind": "move_stage", "stage": "Contacted"}
 
 
 @pytest.fixture
@@ -38,20 +34,11 @@ def blocked(practice: Practice) -> bool:
     return bool(waiting)
 
 
-def enter(practice: Practice, people: int) -> None:
-    for _ in range(people):
-        practice.lead(practice.person())
-    practice.runtime.clock.advance(seconds=6)
-    for claim in practice.claim("deliveries"):
-        perform(practice.runtime, practice.runtime.work["deliveries"], claim)
-    practice.runtime.clock.advance(seconds=6)
-
-
 def test_a_pass_that_waits_for_an_end_sends_nothing_to_who_was_ended(
     practice: Practice, aside: Callable[..., Future[None]]
 ) -> None:
     practice.publish("A", CREATED, SEND)
-    enter(practice, people=3)
+    practice.enter(people=3)
     [claim] = practice.claim("enrollments")
 
     with practice.runtime.database.transaction(practice.clinic, SYSTEM) as uow:
@@ -68,7 +55,7 @@ def test_an_end_that_waits_for_a_pass_voids_what_the_pass_queued(
     practice: Practice, aside: Callable[..., Future[None]]
 ) -> None:
     practice.publish("A", CREATED, SEND)
-    enter(practice, people=2)
+    practice.enter(people=2)
     [claim] = practice.claim("enrollments")
     ending: list[Future[None]] = []
 
@@ -106,7 +93,7 @@ def test_passes_and_moves_in_opposite_order_do_not_deadlock(
 ) -> None:
     practice.publish("A", CREATED, MOVE, SEND, exits=["booked"])
     practice.publish("B", {"kind": "stage_entered"}, MOVE, SEND, exits=["stage_changed"])
-    enter(practice, people=12)
+    practice.enter(people=12)
     leads = [one.lead_id for one in practice.enrollments("A")]
 
     def book_all() -> None:

@@ -12,6 +12,7 @@ from crm.accounts.actions import create_key
 from crm.app import create_app
 from crm.compliance.models import Consent
 from crm.contacts.models import Address, Contact
+from crm.core.clock import Clock
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -22,6 +23,8 @@ from pipelines.models import AppointmentRequest, Lead
 PATH = "/api/v1/appointment-requests"
 STAGES = [("New", "open"), ("Contacted", "open"), ("Booked", "booked"), ("Lost", "lost")]
 STORED = (Address, AppointmentRequest, Consent, Contact, Lead)
+NOTHING = dict.fromkeys((model.__name__ for model in STORED), 0)
+TYPED = {"name": "Ana Díaz", "phone": "(212) 555-0142", "message": "Me duele una muela"}
 
 
 @dataclass
@@ -57,6 +60,20 @@ class Edge:
         answer = self.client.get(f"/f/{self.form_key}{query}", headers=headers)
         assert answer.status_code == 200, answer.text
         return hidden(answer.text) | {"page": answer.text}
+
+
+def fill(edge: Edge, clock: Clock, query: str = "", **headers: str) -> dict[str, str]:
+    """Load the form and take a person's time over it; return its hidden fields."""
+    shown = edge.show(query, **headers)
+    del shown["page"]
+    clock.advance(seconds=10)
+    return shown
+
+
+def post(edge: Edge, fields: dict[str, str], query: str = "") -> tuple[int, str, str]:
+    """Send the form; return status, page and where it leads."""
+    answer = edge.client.post(f"/f/{edge.form_key}{query}", data=fields, follow_redirects=False)
+    return answer.status_code, answer.text, answer.headers.get("location", "")
 
 
 def hidden(page: str) -> dict[str, str]:

@@ -14,15 +14,7 @@ from crm.accounts.actions import create_key, revoke_key
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from pipelines.models import AppointmentRequest, Lead
-from tests.webhooks.intake_support import PATH, Edge, open_edge
-
-NOTHING = {"Address": 0, "AppointmentRequest": 0, "Consent": 0, "Contact": 0, "Lead": 0}
-
-
-@pytest.fixture
-def edge(runtime: Runtime, clinic: UUID) -> Edge:
-    """A clinic that takes requests."""
-    return open_edge(runtime, clinic)
+from tests.webhooks.intake_support import NOTHING, PATH, Edge, open_edge
 
 
 def wrong_fields(body: dict[str, object]) -> set[str]:
