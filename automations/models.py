@@ -36,6 +36,7 @@ class SequenceVersion(ClinicScoped, table=True):
         UniqueConstraint("clinic_id", "automation_id", "number"),
     )
     retention = DataClass.SETTINGS
+    is_append_only = True
 
     automation_id: UUID
     number: int
@@ -96,6 +97,7 @@ class StepRun(ClinicScoped, table=True):
         Index("ix_step_runs_enrollment", "clinic_id", "enrollment_id", "id"),
     )
     retention = DataClass.LEAD
+    is_append_only = True
 
     enrollment_id: UUID
     step: int

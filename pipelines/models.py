@@ -100,6 +100,7 @@ class StageMove(ClinicScoped, table=True):
         Index("ix_stage_moves_lead", "clinic_id", "lead_id", "id"),
     )
     retention = DataClass.LEAD
+    is_append_only = True
 
     lead_id: UUID
     from_stage_id: UUID

@@ -63,6 +63,7 @@ class EventRow(ClinicScoped, table=True):
         Index("ix_events_lead", "clinic_id", "lead_id", "id"),
     )
     retention = DataClass.LEAD
+    is_append_only = True
 
     seq: int = Column(
         default=None, sa_type=BigInteger, sa_column_args=(Identity(),), nullable=False

@@ -19,6 +19,7 @@ class FieldChange(ClinicScoped, table=True):
         Index("ix_field_changes_entity", "clinic_id", "entity", "entity_id", "id")
     )
     retention = DataClass.LOG
+    is_append_only = True
 
     entity: str
     entity_id: UUID

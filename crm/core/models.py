@@ -38,10 +38,14 @@ class DataClass(StrEnum):
 
 
 class ClinicScoped(SQLModel):
-    """A row of one clinic: its key is (clinic_id, id), and row-level security guards it."""
+    """A row of one clinic: its key is (clinic_id, id), and row-level security guards it.
+
+    The rows of an append-only table are a history: the database refuses to change or delete them.
+    """
 
     retention: ClassVar[DataClass]
     tracked: ClassVar[frozenset[str]] = frozenset()
+    is_append_only: ClassVar[bool] = False
 
     # Stamped on flush by the session's guard, or by `uow.insert`.
     clinic_id: UUID = Field(default=None, primary_key=True)

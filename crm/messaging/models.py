@@ -93,6 +93,7 @@ class TemplateVersion(ClinicScoped, table=True):
         UniqueConstraint("clinic_id", "template_id", "number"),
     )
     retention = DataClass.SETTINGS
+    is_append_only = True
 
     template_id: UUID
     number: int

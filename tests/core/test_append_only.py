@@ -7,22 +7,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+import crm.registry
 from crm.compliance.wordings import publish_wording
 from crm.core import tenancy
-from crm.core.models import metadata
+from crm.core.models import ClinicScoped, metadata
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.privacy.actions import audit
 
-LEDGERS = {"audit_entries", "consent_wordings", "consents"}
-HISTORIES = {
-    "events",
-    "field_changes",
-    "sequence_versions",
-    "stage_moves",
-    "step_runs",
-    "template_versions",
-}
+LEDGERS = {model.__tablename__ for model in crm.registry.LEDGERS}
+HISTORIES = {model.__tablename__ for model in ClinicScoped.__subclasses__() if model.is_append_only}
 ROLES = (tenancy.APP_ROLE, tenancy.SYSTEM_ROLE)
 
 

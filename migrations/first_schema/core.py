@@ -1,0 +1,104 @@
+"""What every room uses: events and their deliveries, the history of fields, the clinics' keys."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+
+def create() -> None:
+    clinic_keys()
+    events()
+    deliveries()
+    field_changes()
+
+
+def clinic_keys() -> None:
+    op.create_table(
+        "clinic_keys",
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_clinic_keys")),
+        sa.UniqueConstraint("clinic_id", "number", name=op.f("uq_clinic_keys_clinic_id_number")),
+    )
+
+
+def events() -> None:
+    op.create_table(
+        "events",
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("order_key", sa.Uuid(), nullable=False),
+        sa.Column("contact_id", sa.Uuid(), nullable=True),
+        sa.Column("lead_id", sa.Uuid(), nullable=True),
+        sa.Column("cause", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("principal_kind", sa.String(), nullable=False),
+        sa.Column("principal_id", sa.Uuid(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("payload", postgresql.JSONB(), nullable=False),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_events")),
+    )
+    op.create_index("ix_events_contact", "events", ["clinic_id", "contact_id", "id"])
+    op.create_index("ix_events_lead", "events", ["clinic_id", "lead_id", "id"])
+
+
+def deliveries() -> None:
+    op.create_table(
+        "deliveries",
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.Uuid(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.String(), nullable=True),
+        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("queue", sa.String(), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("consumer", sa.String(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("order_key", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_deliveries")),
+    )
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["clinic_id"],
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["queue", "due_at"],
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_order",
+        "deliveries",
+        ["consumer", "order_key", "seq"],
+        postgresql_where=sa.text("dead_at IS NULL"),
+    )
+    op.create_index("uq_deliveries_id", "deliveries", ["id"], unique=True)
+
+
+def field_changes() -> None:
+    op.create_table(
+        "field_changes",
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("entity", sa.String(), nullable=False),
+        sa.Column("entity_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("old", sa.String(), nullable=True),
+        sa.Column("new", sa.String(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("principal_kind", sa.String(), nullable=False),
+        sa.Column("principal_id", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_field_changes")),
+    )
+    op.create_index(
+        "ix_field_changes_entity", "field_changes", ["clinic_id", "entity", "entity_id", "id"]
+    )
