@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.house import ZONE, House
 from bench.load import post
 from bench.report import Bar, at_least, compare, interleave
+from bench.seeding import patient_phone
 from bench.yardsticks import one_row_app
 from crm.accounts.actions import add_clinic
 from crm.accounts.actions.api_keys import create_key
@@ -15,7 +16,6 @@ from crm.furnishing import furnish
 CLIENTS = 32
 PATH = "/api/v1/appointment-requests"
 TEMPLATE = "frontdesk_intake"
-_FIRST_PHONE = 5_550_000
 _WARM_UP = 500
 
 
@@ -87,7 +87,7 @@ def payload(number: int) -> bytes:
     return json.dumps(
         {
             "name": f"Contact {number}",
-            "phone": f"+1202{_FIRST_PHONE + number:07d}",
+            "phone": patient_phone(number),
             "email": f"contact{number}@example.test",
             "message": "A cleaning, some morning next week",
             "consent": {"sms_care": True},

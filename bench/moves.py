@@ -9,7 +9,15 @@ from bench.browser import Browser
 from bench.house import ZONE, House, until
 from bench.load import percentile
 from bench.report import Bar, at_most, compare, interleave
-from bench.seeding import STAGES, account_sid, add_leads, furnish, without_consumers
+from bench.seeding import (
+    STAGES,
+    TOKEN,
+    account_sid,
+    add_leads,
+    furnish,
+    patient_phone,
+    without_consumers,
+)
 from bench.yardsticks import commit_and_hop
 from crm.accounts import cli as accounts
 from crm.accounts.actions import add_clinic
@@ -23,7 +31,6 @@ TEMPLATE = "frontdesk_moves"
 _EMAIL, _PASSWORD = "desk@riverside.example", "a-long-password-of-the-bench"
 _WAIT_S = (0.5, 1.5)
 _WARM_UP = 5
-_FIRST_PHONE = 5_550_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def _add_user(runtime: Runtime, clinic_id: UUID) -> None:
 
 def _product(house: House, clinic: Clinic, provider: ProviderStandIn) -> tuple[float, float]:
     """Return the p50 and the p99 of the moves, in milliseconds."""
-    provider.configure(accounts={account_sid(0): "fedcba9876543210" * 2})
+    provider.configure(accounts={account_sid(0): TOKEN})
     with house.copy_of(TEMPLATE) as database:
         environment = house.environment(database, TWILIO_API_URL=provider.url)
         with house.processes(KINDS, environment), Browser(house.base_url) as browser:
@@ -124,6 +131,6 @@ def _move(browser: Browser, clinic: Clinic, number: int, provider: ProviderStand
     browser.post(path, {"to_stage_id": str(clinic.stage_id)})
     until(lambda: len(provider.ledger()) > before, "the text of a move did not leave")
     [asked] = provider.ledger()[before:]
-    if asked.to != f"+1202{_FIRST_PHONE + number:07d}":
+    if asked.to != patient_phone(number):
         raise RuntimeError("The text of another lead came.")
     return (asked.begun_ns - browser.sent_ns) / 1e6

@@ -68,6 +68,11 @@ def account_sid(number: int) -> str:
     return f"AC{number:032x}"
 
 
+def patient_phone(number: int) -> str:
+    """Return the phone of a contact: everybody has another one."""
+    return f"+1202{_FIRST_PHONE + number:07d}"
+
+
 def seed_waiting(runtime: Runtime, waiting: Waiting) -> None:
     """Make the clinics and their people; nobody's next step is due yet."""
     for number in range(waiting.clinics + waiting.warm_up_clinics):
@@ -115,8 +120,7 @@ def furnish(uow: UnitOfWork, number: int, sequence: dict[str, Any]) -> Automatio
 def add_leads(uow: UnitOfWork, first: int, count: int) -> list[CreatedLead]:
     """Make people with a phone, a care consent and a lead each, numbered from `first`."""
     people = [
-        Person(f"Contact {n}", f"+1202{_FIRST_PHONE + n:07d}", None, "en")
-        for n in range(first, first + count)
+        Person(f"Contact {n}", patient_phone(n), None, "en") for n in range(first, first + count)
     ]
     matched = match_or_create(uow, people)
     record_consents(uow, [_consent(each) for each in matched])

@@ -1,6 +1,6 @@
 """Pages of leads: the list by stage with its Move menu, and a lead with its timeline."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
@@ -59,12 +59,10 @@ def pipeline(
     return render(
         request,
         "pipelines/pipeline.html",
-        now=uow.now,
         pipelines=every,
         chosen=chosen,
         columns=queries.columns(uow, chosen.id) if chosen else [],
-        lost_reasons=queries.lost_reasons(uow),
-        may_move=may(login.role, "leads:move"),
+        **_movable(uow, login),
     )
 
 
@@ -78,14 +76,9 @@ def stage(
 ) -> Response:
     """Show the leads of one stage, a page at a time."""
     column = queries.column(uow, stage_id, after)
+    stages = queries.stages(uow, column.stage.pipeline_id)
     return render(
-        request,
-        "pipelines/stage.html",
-        now=uow.now,
-        column=column,
-        stages=queries.stages(uow, column.stage.pipeline_id),
-        lost_reasons=queries.lost_reasons(uow),
-        may_move=may(login.role, "leads:move"),
+        request, "pipelines/stage.html", column=column, stages=stages, **_movable(uow, login)
     )
 
 
@@ -111,21 +104,28 @@ def lead(
     return render(
         request,
         "pipelines/lead.html",
-        now=uow.now,
         lead=row,
         person=person,
         stage=uow.get(Stage, row.stage_id),
         stages=queries.stages(uow, row.pipeline_id),
-        lost_reasons=queries.lost_reasons(uow),
         moments=moments,
         older=events[-1].id if len(events) == timeline.PAGE else None,
         waiting=waiting_texts(uow, lead_id),
         uncertain_texts=uncertain_texts(uow, lead_id) if may(login.role, "messages:send") else [],
         opt_outs=opt_outs(uow, [address.id for address in person.addresses]),
         panels=_panels(request, uow, lead_id),
-        may_move=may(login.role, "leads:move"),
         may_retry=may(login.role, "ops:retry"),
+        **_movable(uow, login),
     )
+
+
+def _movable(uow: UnitOfWork, login: SignedIn) -> dict[str, Any]:
+    """Return what every page with leads and their Move menus shows."""
+    return {
+        "now": uow.now,
+        "lost_reasons": queries.lost_reasons(uow),
+        "may_move": may(login.role, "leads:move"),
+    }
 
 
 def _panels(request: Request, uow: UnitOfWork, lead_id: UUID) -> list[str]:

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.first_schema.parts import waiting, waiting_indexes
+
 
 def create() -> None:
     automations()
@@ -57,13 +59,7 @@ def sequence_versions() -> None:
 def enrollments() -> None:
     op.create_table(
         "enrollments",
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_token", sa.Uuid(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_error", sa.String(), nullable=True),
-        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("queue", sa.String(), nullable=False),
+        *waiting(),
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("automation_id", sa.Uuid(), nullable=False),
@@ -107,20 +103,8 @@ def enrollments() -> None:
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_enrollments")),
     )
     op.create_index("ix_enrollments_contact", "enrollments", ["clinic_id", "contact_id", "id"])
-    op.create_index(
-        "ix_enrollments_dead",
-        "enrollments",
-        ["clinic_id"],
-        postgresql_where=sa.text("dead_at IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_enrollments_due",
-        "enrollments",
-        ["queue", "due_at"],
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    )
+    waiting_indexes("enrollments")
     op.create_index("ix_enrollments_lead", "enrollments", ["clinic_id", "lead_id", "id"])
-    op.create_index("uq_enrollments_id", "enrollments", ["id"], unique=True)
     op.create_index(
         "uq_enrollments_live",
         "enrollments",

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
+
+from migrations.first_schema.parts import chained
 
 
 def create() -> None:
@@ -22,9 +23,7 @@ def consent_wordings() -> None:
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("text_hash", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
-        sa.Column("chain_hash", sa.String(), nullable=True),
-        sa.Column("commitments", postgresql.JSONB(), nullable=True),
+        *chained(),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_consent_wordings")),
         sa.UniqueConstraint(
             "clinic_id",
@@ -57,9 +56,7 @@ def consents() -> None:
         sa.Column("principal_kind", sa.String(), nullable=False),
         sa.Column("principal_id", sa.Uuid(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
-        sa.Column("chain_hash", sa.String(), nullable=True),
-        sa.Column("commitments", postgresql.JSONB(), nullable=True),
+        *chained(),
         sa.CheckConstraint(
             "action IN ('granted', 'revoked')", name=op.f("ck_consents_action_known")
         ),

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.first_schema.parts import waiting, waiting_indexes
+
 
 def create() -> None:
     clinic_keys()
@@ -48,13 +50,7 @@ def events() -> None:
 def deliveries() -> None:
     op.create_table(
         "deliveries",
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_token", sa.Uuid(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_error", sa.String(), nullable=True),
-        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("queue", sa.String(), nullable=False),
+        *waiting(),
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("consumer", sa.String(), nullable=False),
@@ -63,25 +59,13 @@ def deliveries() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_deliveries")),
     )
-    op.create_index(
-        "ix_deliveries_dead",
-        "deliveries",
-        ["clinic_id"],
-        postgresql_where=sa.text("dead_at IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_deliveries_due",
-        "deliveries",
-        ["queue", "due_at"],
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    )
+    waiting_indexes("deliveries")
     op.create_index(
         "ix_deliveries_order",
         "deliveries",
         ["consumer", "order_key", "seq"],
         postgresql_where=sa.text("dead_at IS NULL"),
     )
-    op.create_index("uq_deliveries_id", "deliveries", ["id"], unique=True)
 
 
 def field_changes() -> None:

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.first_schema.parts import waiting, waiting_indexes
+
 
 def create() -> None:
     channel_accounts()
@@ -138,13 +140,7 @@ def conversations() -> None:
 def communications() -> None:
     op.create_table(
         "communications",
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_token", sa.Uuid(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_error", sa.String(), nullable=True),
-        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("queue", sa.String(), nullable=False),
+        *waiting(),
         sa.Column("clinic_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("direction", sa.String(), nullable=False),
@@ -224,18 +220,7 @@ def communications() -> None:
     op.create_index(
         "ix_communications_contact", "communications", ["clinic_id", "contact_id", "id"]
     )
-    op.create_index(
-        "ix_communications_dead",
-        "communications",
-        ["clinic_id"],
-        postgresql_where=sa.text("dead_at IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_communications_due",
-        "communications",
-        ["queue", "due_at"],
-        postgresql_where=sa.text("due_at IS NOT NULL AND status = 'queued'"),
-    )
+    waiting_indexes("communications", where="due_at IS NOT NULL AND status = 'queued'")
     op.create_index("ix_communications_lead", "communications", ["clinic_id", "lead_id", "id"])
     op.create_index(
         "ix_communications_origin",
@@ -261,7 +246,6 @@ def communications() -> None:
         ["clinic_id", "id"],
         postgresql_where=sa.text("reason = 'unconfirmed_needs_person'"),
     )
-    op.create_index("uq_communications_id", "communications", ["id"], unique=True)
 
 
 def send_days() -> None:

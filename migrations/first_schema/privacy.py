@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.first_schema.parts import chained
+
 
 def create() -> None:
     audit_entries()
@@ -24,9 +26,7 @@ def audit_entries() -> None:
         sa.Column("ip", sa.String(), nullable=True),
         sa.Column("user_agent", sa.String(), nullable=True),
         sa.Column("details", postgresql.JSONB(), nullable=False),
-        sa.Column("chain_seq", sa.BigInteger(), nullable=True),
-        sa.Column("chain_hash", sa.String(), nullable=True),
-        sa.Column("commitments", postgresql.JSONB(), nullable=True),
+        *chained(),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_audit_entries")),
     )
     op.create_index("ix_audit_entries_at", "audit_entries", ["clinic_id", "at"])

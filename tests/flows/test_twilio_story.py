@@ -155,30 +155,32 @@ def test_a_stop_is_confirmed_once_and_ends_everything(
     assert len(provider.messages()) == 2
 
 
-def test_an_answer_that_was_lost_is_made_good_by_the_callback(
-    connected: House, provider: Emulated, drain: Drain
-) -> None:
+def lost_answer(connected: House, provider: Emulated, drain: Drain) -> tuple[Communication, str]:
+    """Send a text and lose the provider's answer; return the text, and its id there."""
     connected.ask()
     drain()
     [sent] = provider.messages()
     text = row(connected, sent["sid"])
     connected.do(_forget, text.id)
-    provider.report(sent["sid"], "sent")
-    found = row(connected, sent["sid"])
+    return text, sent["sid"]
+
+
+def test_an_answer_that_was_lost_is_made_good_by_the_callback(
+    connected: House, provider: Emulated, drain: Drain
+) -> None:
+    text, sid = lost_answer(connected, provider, drain)
+    provider.report(sid, "sent")
+    found = row(connected, sid)
     assert (found.id, found.status) == (text.id, "sent")
 
 
 def test_an_answer_that_was_lost_is_made_good_by_asking(
     connected: House, provider: Emulated, drain: Drain
 ) -> None:
-    connected.ask()
-    drain()
-    [sent] = provider.messages()
-    text = row(connected, sent["sid"])
-    connected.do(_forget, text.id)
+    text, sid = lost_answer(connected, provider, drain)
     connected.runtime.clock.advance(minutes=10)
     drain()
-    assert row(connected, sent["sid"]).id == text.id
+    assert row(connected, sid).id == text.id
     assert len(provider.messages()) == 1
 
 

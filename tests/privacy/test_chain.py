@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, create_engine, delete, make_url, text
 from sqlmodel import col, select
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from crm import cli
 from crm.compliance.actions import NewConsent, record_consents
@@ -52,6 +52,14 @@ def _changed(connection: Connection, statement: str) -> int:
     return connection.execute(text(statement)).rowcount
 
 
+@pytest.fixture
+def verify(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command that verifies a clinic's ledgers."""
+    monkeypatch.setattr(cli, "runtime", lambda: runtime)
+    command = ["audit", "verify"]
+    return lambda clinic, *more: CliRunner().invoke(cli.app, [*command, str(clinic), *more])
+
+
 def write(runtime: Runtime, clinic: UUID, count: int = 3) -> None:
     """Write consents with evidence and audit entries with an address, `count` of each."""
     copy_context().run(_write, runtime, clinic, count)
@@ -73,6 +81,11 @@ def _write(runtime: Runtime, clinic: UUID, count: int) -> None:
 
 def link(runtime: Runtime) -> None:
     link_all(runtime.database, LEDGERS)
+
+
+def write_and_link(runtime: Runtime, clinic: UUID, count: int = 3) -> None:
+    write(runtime, clinic, count)
+    link(runtime)
 
 
 def walked(runtime: Runtime, clinic: UUID, ledger: type[Chained]) -> Walk:
@@ -124,8 +137,7 @@ def test_the_job_links_what_was_written(runtime: Runtime, clinic: UUID, other_cl
 def test_a_changed_row_is_found(
     runtime: Runtime, clinic: UUID, admin: Admin, ledger: type[Chained], statement: str
 ) -> None:
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     admin(statement)
     found = walked(runtime, clinic, ledger)
     assert found.rows == 1
@@ -144,16 +156,14 @@ def test_a_changed_row_is_found(
 def test_a_missing_row_is_found(
     runtime: Runtime, clinic: UUID, admin: Admin, statement: str
 ) -> None:
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     admin(statement)
     found = walked(runtime, clinic, Consent)
     assert (found.rows, found.fault) == (1, "row 2 is missing")
 
 
 def test_rows_that_changed_places_are_found(runtime: Runtime, clinic: UUID, admin: Admin) -> None:
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     for now, then in ((1, 9), (2, 1), (9, 2)):
         admin(f"UPDATE audit_entries SET chain_seq = {then} WHERE chain_seq = {now}")
     found = walked(runtime, clinic, AuditEntry)
@@ -164,12 +174,10 @@ def test_rows_that_changed_places_are_found(runtime: Runtime, clinic: UUID, admi
 def test_what_is_erased_leaves_the_chain_whole(
     runtime: Runtime, clinic: UUID, admin: Admin
 ) -> None:
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     admin("UPDATE consents SET evidence = NULL WHERE chain_seq = 2")
     admin("UPDATE audit_entries SET ip = NULL, user_agent = NULL WHERE chain_seq = 1")
-    write(runtime, clinic, 1)
-    link(runtime)
+    write_and_link(runtime, clinic, 1)
     consents, entries = (walked(runtime, clinic, one) for one in (Consent, AuditEntry))
     assert (consents.rows, consents.erased, consents.fault) == (4, 1, None)
     assert (entries.rows, entries.erased, entries.fault) == (4, 2, None)
@@ -178,8 +186,7 @@ def test_what_is_erased_leaves_the_chain_whole(
 
 
 def test_equal_values_have_commitments_that_do_not_show_it(runtime: Runtime, clinic: UUID) -> None:
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     with runtime.database.transaction(clinic, SYSTEM) as uow:
         kept = uow.session.scalars(select(AuditEntry.commitments)).all()
     assert len({one["ip"] for one in kept if one}) == len(kept) == 3
@@ -263,12 +270,10 @@ def test_a_clinic_whose_key_is_gone_holds_up_nobody(
 
 
 def test_the_command_names_what_was_changed(
-    runtime: Runtime, clinic: UUID, admin: Admin, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, clinic: UUID, admin: Admin, verify: Callable[..., Result]
 ) -> None:
-    monkeypatch.setattr(cli, "runtime", lambda: runtime)
-    write(runtime, clinic)
-    link(runtime)
-    whole = CliRunner().invoke(cli.app, ["audit", "verify", str(clinic)])
+    write_and_link(runtime, clinic)
+    whole = verify(clinic)
     assert whole.exit_code == 0, whole.output
     assert (
         "consents: whole; rows: 3, erased values: 0, rows not linked yet: 0, last link: 1:"
@@ -278,7 +283,7 @@ def test_the_command_names_what_was_changed(
 
     admin("UPDATE consents SET action = 'revoked' WHERE chain_seq = 3")
     write(runtime, clinic, 1)
-    broken = CliRunner().invoke(cli.app, ["audit", "verify", str(clinic)])
+    broken = verify(clinic)
     assert broken.exit_code == 1
     assert "consents: BROKEN, row 3 (" in broken.output
     assert "whole rows before it: 2" in broken.output
@@ -288,25 +293,18 @@ def test_the_command_names_what_was_changed(
 
 
 def test_a_link_that_was_kept_tells_that_the_end_was_cut_off(
-    runtime: Runtime, clinic: UUID, admin: Admin, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, clinic: UUID, admin: Admin, verify: Callable[..., Result]
 ) -> None:
-    monkeypatch.setattr(cli, "runtime", lambda: runtime)
-    write(runtime, clinic)
-    link(runtime)
+    write_and_link(runtime, clinic)
     kept = walked(runtime, clinic, Consent).last
-    verify = ["audit", "verify", str(clinic), "--last", kept]
-    assert CliRunner().invoke(cli.app, verify).exit_code == 0
+    assert verify(clinic, "--last", kept).exit_code == 0
     admin("DELETE FROM consents WHERE chain_seq = 3")
-    write(runtime, clinic, 1)
-    link(runtime)
+    write_and_link(runtime, clinic, 1)
     assert walked(runtime, clinic, Consent).fault is None
-    cut = CliRunner().invoke(cli.app, verify)
+    cut = verify(clinic, "--last", kept)
     assert cut.exit_code == 1
     assert "its end was cut off" in cut.output
 
 
-def test_the_command_knows_no_unknown_clinic(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cli, "runtime", lambda: runtime)
-    assert CliRunner().invoke(cli.app, ["audit", "verify", str(new_id())]).exit_code == 1
+def test_the_command_knows_no_unknown_clinic(verify: Callable[..., Result]) -> None:
+    assert verify(new_id()).exit_code == 1

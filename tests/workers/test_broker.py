@@ -165,12 +165,20 @@ def test_a_thread_is_free_again_though_redis_died_under_its_message(
         until(lambda: worker.work_queue.unfinished_tasks == 0)
 
 
-def test_what_a_dead_worker_had_fetched_comes_back(valkey: ValkeyServer) -> None:
-    dead = build_broker(valkey.url, heartbeat_ms=300)
+def busy_broker(
+    valkey: ValkeyServer, *, heartbeat_ms: int, prefetch: int
+) -> tuple[DoorbellBroker, dramatiq.Consumer]:
+    """A broker one of whose consumers has fetched a ring and goes no further."""
+    broker = build_broker(valkey.url, heartbeat_ms=heartbeat_ms)
     with bell(valkey.url) as doorbell:
         doorbell.ring("deliveries", [uuid4()], "default")
-    consumer = dead.consume("default", prefetch=2)
+    consumer = broker.consume("default", prefetch=prefetch)
     assert next(consumer) is not None
+    return broker, consumer
+
+
+def test_what_a_dead_worker_had_fetched_comes_back(valkey: ValkeyServer) -> None:
+    dead, consumer = busy_broker(valkey, heartbeat_ms=300, prefetch=2)
     with listening(valkey.url, heartbeat_ms=300) as (_, _, heard):
         until(lambda: len(heard) == 1)
     consumer.close()
@@ -178,11 +186,7 @@ def test_what_a_dead_worker_had_fetched_comes_back(valkey: ValkeyServer) -> None
 
 
 def test_a_full_worker_keeps_its_heart_beating(valkey: ValkeyServer) -> None:
-    broker = build_broker(valkey.url, heartbeat_ms=200)
-    with bell(valkey.url) as doorbell:
-        doorbell.ring("deliveries", [uuid4()], "default")
-    consumer = broker.consume("default", prefetch=1)
-    assert next(consumer) is not None
+    broker, consumer = busy_broker(valkey, heartbeat_ms=200, prefetch=1)
     with redis.Redis.from_url(valkey.url) as client:
         client.delete("frontdesk:__heartbeats__")
         assert next(consumer) is None
