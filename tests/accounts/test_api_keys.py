@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,15 +10,17 @@ import pytest
 from sqlmodel import select
 
 from crm.accounts.actions import authenticate_key, create_key, revoke_key
-from crm.accounts.actions.api_keys import is_well_formed
+from crm.accounts.actions.api_keys import KeyAlreadyMade, is_well_formed
 from crm.accounts.deps import ApiUow
 from crm.accounts.models import ApiKey, Door
 from crm.core.clock import Clock
 from crm.core.errors import Forbidden, Invalid, NotFound
+from crm.core.ids import new_id
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.privacy.queries import audit_entries
 from tests.accounts.conftest import Browser, People
+from tests.support.browsing import hidden_fields
 
 SCOPE = "requests:write"
 
@@ -197,6 +200,42 @@ def test_an_owner_makes_a_key_sees_it_once_and_revokes_it(
     browser.submit(page, f"{page}/{key.id}/revoke")
     assert call(browser, raw)[0] == 401
     assert "Revoked" in browser.get(page).text
+
+
+def test_a_reload_of_the_new_key_makes_no_other(
+    browser: Browser, people: People, clinic: UUID, runtime: Runtime
+) -> None:
+    people.add(clinic)
+    browser.sign_in()
+    page = "/settings/api-keys"
+    form = hidden_fields(browser.get(page).text, "csrf_token|page_clinic_id|key_id")
+
+    made = browser.post_form(page, form, name="Website", scopes=SCOPE)
+    again = browser.post_form(page, form, name="Website", scopes=SCOPE)
+
+    assert (made.status_code, again.status_code) == (200, 409)
+    assert "This key was made already" in again.text
+    [raw] = re.findall(r"fd_\w{8}_\w{50}", made.text)
+    assert call(browser, raw)[0] == 200
+    assert stored(runtime, clinic).id == UUID(form["key_id"])
+    # The answer's own form makes the next one.
+    assert hidden_fields(made.text)["key_id"] != form["key_id"]
+
+
+def test_two_of_one_form_at_once_make_one_key(runtime: Runtime, clinic: UUID) -> None:
+    key_id = new_id()
+
+    def is_made(_turn: int) -> bool:
+        try:
+            with runtime.database.transaction(clinic, SYSTEM) as uow:
+                create_key(uow, "Website", [SCOPE], key_id=key_id)
+        except KeyAlreadyMade:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(is_made, range(4))) == [False, False, False, True]
+    assert stored(runtime, clinic).id == key_id
 
 
 @pytest.mark.parametrize("role", ["front_desk", "marketer", "provider"])

@@ -15,14 +15,16 @@ from sqlmodel import col, select
 from crm.accounts import doors
 from crm.accounts.models import ApiKey
 from crm.accounts.roles import SCOPES
+from crm.core.bulk import insert_rows
 from crm.core.database import Database
-from crm.core.errors import Forbidden, Invalid, Unauthenticated
+from crm.core.errors import N_, Conflict, Forbidden, Invalid, Unauthenticated
 from crm.core.ids import new_id
 from crm.core.principal import Principal
 from crm.core.uow import UnitOfWork
 from crm.privacy.actions import audit
 from crm.web.language import _
 
+_table = ApiKey.__table__  # type: ignore[attr-defined]
 _DIGITS = string.digits + string.ascii_letters
 _FORM = re.compile(r"(fd_[0-9A-Za-z]{8}_[0-9A-Za-z]{44})([0-9A-Za-z]{6})", re.ASCII)
 _SECRET_LENGTH = 44  # of 62 digits: 262 bits
@@ -44,6 +46,13 @@ class ApiPrincipal:
         return Principal("api_key", self.key_id)
 
 
+class KeyAlreadyMade(Conflict):
+    """The form was sent a second time; the key was shown the first time and is kept nowhere."""
+
+    code = "key_already_made"
+    title = N_("This key was made already")
+
+
 @dataclass(frozen=True)
 class CreatedKey:
     """A new key; `raw` is shown once and kept nowhere."""
@@ -53,9 +62,13 @@ class CreatedKey:
 
 
 def create_key(
-    uow: UnitOfWork, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+    uow: UnitOfWork,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None = None,
+    key_id: UUID | None = None,
 ) -> CreatedKey:
-    """Make an API key of this clinic. Raises Invalid."""
+    """Make an API key of this clinic, one for a `key_id`. Raises Invalid, KeyAlreadyMade."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise Invalid(_("Choose what the key may do."), field="scopes")
@@ -67,14 +80,16 @@ def create_key(
     body = f"fd_{prefix}_{_random(_SECRET_LENGTH)}"
     raw = body + _checksum(body)
     key = ApiKey(
-        id=new_id(),
+        id=key_id or new_id(),
+        clinic_id=uow.clinic_id,
         name=name.strip(),
         prefix=f"fd_{prefix}",
         scopes=sorted(set(scopes)),
         created_at=uow.now,
         expires_at=expires_at,
     )
-    uow.add(key)
+    if not insert_rows(uow.session, _table, [key.model_dump()], skip_known=True, returning=("id",)):
+        raise KeyAlreadyMade(_("If you did not copy it then, revoke it and make another."))
     doors.open_door(uow, "api_key", raw, key.id)
     audit(uow, "api_key.created", "api_key", key.id, scopes=key.scopes)
     return CreatedKey(key.id, raw)

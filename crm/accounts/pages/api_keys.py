@@ -15,6 +15,7 @@ from crm.accounts.deps import ClinicUow, require, verify_write
 from crm.accounts.models import ApiKey
 from crm.accounts.queries import api_keys
 from crm.accounts.roles import SCOPES
+from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.web.forms import FormModel, ShortText
 from crm.web.language import N_, _
@@ -39,6 +40,7 @@ class KeyForm(FormModel):
     name: ShortText
     scopes: list[str] = Field(default_factory=list, max_length=20)
     lives: Literal["90", "365", "never"] = "365"
+    key_id: UUID = Field(default_factory=new_id)
 
 
 @router.get("", name="accounts:api_keys")
@@ -49,9 +51,12 @@ def keys_page(request: Request, uow: ClinicUow) -> Response:
 
 @router.post("", name="accounts:create_api_key")
 def make_key(request: Request, uow: ClinicUow, form: Annotated[KeyForm, Form()]) -> Response:
-    """Make a key and show it, this once: a redirect would have to keep it somewhere."""
+    """Make a key and show it, this once: a redirect would have to keep it somewhere.
+
+    The form names the key that it makes, so that a reload of the answer makes no other.
+    """
     expires_at = None if form.lives == "never" else uow.now + timedelta(days=int(form.lives))
-    created = create_key(uow, form.name, form.scopes, expires_at)
+    created = create_key(uow, form.name, form.scopes, expires_at, form.key_id)
     return _page(request, uow, fresh=created.raw)
 
 
@@ -70,6 +75,7 @@ def _page(request: Request, uow: UnitOfWork, fresh: str | None = None) -> Respon
         scopes=SCOPES,
         lives=[(value, _(label)) for value, label in LIVES.items()],
         fresh=fresh,
+        next_id=new_id(),
     )
 
 
