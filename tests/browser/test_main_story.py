@@ -77,8 +77,15 @@ def test_a_request_is_answered_moved_and_followed_up(start: Start) -> None:
         fill_form(page, info, "Casey Vale", "(212) 555-0177")
         open_lead(page, info, "Casey Vale")
         until(lambda: state_of(page, FIRST) == "Live")
-        page.locator("summary", has_text="Move").first.click()
-        page.get_by_role("button", name="Move to Contacted").first.click()
+        menu = page.locator("summary", has_text="Move").first
+        to_contacted = page.get_by_role("button", name="Move to Contacted").first
+        for close in (lambda: page.keyboard.press("Escape"), page.locator("h1").click):
+            menu.click()
+            expect(to_contacted).to_be_visible()
+            close()
+            expect(to_contacted).to_be_hidden()
+        menu.click()
+        to_contacted.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Contacted")
         until(lambda: (state_of(page, FIRST), state_of(page, CONTACTED)) == ("Ended", "Live"))
         expect(page.locator(".timeline")).to_contain_text("Moved from New to Contacted")
