@@ -1,18 +1,21 @@
 """Puts accounts into an application: one call of `crm.app`, after `crm.web.setup.install`."""
 
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from crm.accounts.deps import SignInNeeded
+from crm.accounts.deps import SignInNeeded, maybe_login
 from crm.accounts.passwords import Passwords
 from crm.accounts.state import Accounts
 from crm.accounts.throttle import Throttle
 from crm.core.runtime import Runtime
 from crm.web.csrf import SAFE_METHODS
-from crm.web.errors import answer_domain, wants_json
+from crm.web.errors import answer_domain, answer_http, wants_json
 
 
 def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = None) -> Accounts:
@@ -29,7 +32,15 @@ def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = Non
     app.state.runtime = runtime
     app.state.accounts = accounts
     app.add_exception_handler(SignInNeeded, _lead_to_sign_in)
+    app.add_exception_handler(HTTPException, _answer_in_frame)
     return accounts
+
+
+async def _answer_in_frame(request: Request, error: Exception) -> Response:
+    # An address that is not has no route that would have asked who is there.
+    with suppress(SQLAlchemyError):
+        await maybe_login(request, None)
+    return await answer_http(request, error)
 
 
 async def _lead_to_sign_in(request: Request, error: Exception) -> Response:

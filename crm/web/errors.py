@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
     """Answer every error of this application; what nobody handles is answered by `Observe`."""
     app.add_exception_handler(DomainError, _handler(_domain_problem))
     app.add_exception_handler(RequestValidationError, _handler(_validation_problem))
-    app.add_exception_handler(HTTPException, _handler(_http_problem))
+    app.add_exception_handler(HTTPException, answer_http)
     for unreachable in (OperationalError, PoolTimeout):
         app.add_exception_handler(unreachable, _handler(_unreachable_problem))
 
@@ -128,3 +128,7 @@ def _likings(accept: str) -> list[tuple[str, float]]:
             liking = 0.0
         found.append((kind.strip().lower(), liking))
     return found
+
+
+answer_http = _handler(_http_problem)
+"""Answer what the framework refused, such as an address that is not."""
