@@ -60,8 +60,10 @@ def _database(runtime: Runtime) -> str:
 
 
 def _migrations(runtime: Runtime) -> str:
-    with runtime.database.engine.connect() as connection:
-        return "ok" if is_current(connection) else "failed: run `frontdesk migrate`"
+    # Where another login owns the tables, this one sees nothing outside its roles.
+    with runtime.database.system() as system:
+        current = is_current(system.session.connection())
+    return "ok" if current else "failed: run `frontdesk migrate`"
 
 
 def _broker(runtime: Runtime) -> str:

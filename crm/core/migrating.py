@@ -55,6 +55,7 @@ def upgrade(url: str, *, login: str | None = None) -> None:
             user = login or str(connection.scalar(text("SELECT current_user")))
             if not tenancy.may_take_roles(connection, user):
                 tenancy.set_up_roles(connection, user)
+            _take_what_the_owner_has(connection)
             connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
             connection.commit()
             _migrate(connection)
@@ -63,6 +64,21 @@ def upgrade(url: str, *, login: str | None = None) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _take_what_the_owner_has(connection: Connection) -> None:
+    """Let the database's owner make tables in it.
+
+    Before PostgreSQL 16 an owner who inherits nothing lacks what `pg_database_owner` may do.
+    """
+    lacks = text(
+        "SELECT pg_has_role('pg_database_owner', 'MEMBER')"
+        " AND NOT has_schema_privilege('public', 'CREATE')"
+    )
+    if connection.scalar(lacks):
+        connection.execute(text("SET LOCAL ROLE pg_database_owner"))
+        connection.execute(text("GRANT CREATE ON SCHEMA public TO SESSION_USER"))
+        connection.execute(text("RESET ROLE"))
 
 
 def _migrate(connection: Connection) -> None:
