@@ -123,19 +123,17 @@ def start(
     fsync: bool = True,
     postgres: bool = True,
     valkey: bool = True,
-    redis_program: Path | None = None,
 ) -> EmbeddedServers:
     """Start the bundled servers on a data folder and wait until they answer.
 
     Call it on the main thread: the servers end when the thread that started them does. Without
-    `fsync` a crash of the machine may destroy the data. `redis_program` runs instead of the bundled
-    Valkey. Raises AlreadyRunning, EmbeddedError.
+    `fsync` a crash of the machine may destroy the data. Raises AlreadyRunning, EmbeddedError.
     """
     if threading.current_thread() is not threading.main_thread():
         raise EmbeddedError("The bundled servers are started from the main thread only.")
     found = Programs(
         postgres=bundled_postgres() if postgres else None,
-        valkey=(redis_program or bundled_valkey()) if valkey else None,
+        valkey=bundled_valkey() if valkey else None,
     )
     folder = DataFolder(data_dir)
     try:

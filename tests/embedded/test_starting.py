@@ -52,11 +52,8 @@ def test_stop_works_twice_and_only_in_the_process_that_started(tmp_path: Path) -
     assert not running.answer()
 
 
-def test_each_server_can_be_had_alone_and_another_program_can_be_the_broker(
-    tmp_path: Path,
-) -> None:
-    program = programs.bundled_valkey()
-    with embedded.start(tmp_path, postgres=False, redis_program=program) as running:
+def test_each_server_can_be_had_alone(tmp_path: Path) -> None:
+    with embedded.start(tmp_path, postgres=False) as running:
         assert set(running.running) == {"valkey"}
         with redis.Redis.from_url(running.redis_url) as broker:
             assert broker.ping()
