@@ -16,23 +16,28 @@ COMPILE := $(UV) compile pyproject.toml --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-faults check fix bench setup lock
+.PHONY: help run test test-own-servers test-faults check fix bench setup lock
 
 help:
-	@echo 'make run          serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
-	@echo 'make test         all tests but the fault tests; ARGS="-k word" is passed on'
-	@echo 'make test-faults  kill real processes; PROFILE=short (default) or full'
-	@echo 'make check        formatting, lint, types, layers, rules, schema, translations'
-	@echo 'make fix          format, and repair what the linter can'
-	@echo 'make bench        measure; ARGS="..." is passed on'
-	@echo 'make setup        make the environment for development in $(VENV)'
-	@echo 'make lock         write the lock files; ARGS=--upgrade takes newer versions'
+	@echo 'make run               serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
+	@echo 'make test              all tests but the fault tests; ARGS="-k word" is passed on'
+	@echo 'make test-own-servers  what talks to PostgreSQL and Redis, on those of Debian'
+	@echo 'make test-faults       kill real processes; PROFILE=short (default) or full'
+	@echo 'make check             formatting, lint, types, layers, rules, schema, translations'
+	@echo 'make fix               format, and repair what the linter can'
+	@echo 'make bench             measure; ARGS="..." is passed on'
+	@echo 'make setup             make the environment for development in $(VENV)'
+	@echo 'make lock              write the lock files; ARGS=--upgrade takes newer versions'
 
 run: $(VENV)/.run
 	@FRONTDESK_ENV=$${FRONTDESK_ENV:-demo} PORT=$(PORT) $(BIN)/frontdesk dev $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'not faults' $(ARGS)
+
+test-own-servers: $(VENV)/.dev
+	@$(BIN)/python -m tests.support.own_servers \
+		$(BIN)/python -m pytest -n $(JOBS) -m 'servers and not browser and not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev
 	@FAULTS_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m faults $(ARGS)

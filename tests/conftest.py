@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from crm.accounts.actions import add_clinic
 from crm.core import migrating
@@ -19,7 +19,7 @@ from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.runtime import build_runtime
-from tests.support.servers import TestServers, start_test_servers
+from tests.support.servers import LOGIN, TestServers, own_name, start_test_servers
 
 # A busy machine is slow now and then; that a test took long says nothing about what it tests.
 hypothesis_settings.register_profile("no deadline", deadline=None)
@@ -27,8 +27,16 @@ hypothesis_settings.load_profile("no deadline")
 
 pytest_plugins = ("tests.support.skips",)
 
-LOGIN = "frontdesk"
-TEMPLATE = "frontdesk_template"
+TEMPLATE = own_name("frontdesk_template")
+NEEDS_SERVERS = {"template_database", "shared_valkey"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what talks to PostgreSQL or Redis, so that it can be run against other ones."""
+    for item in items:
+        if NEEDS_SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
 
 
 @pytest.fixture(scope="session")
@@ -39,30 +47,41 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
 
 
 @pytest.fixture(scope="session")
-def template_database(servers: TestServers) -> str:
+def template_database(servers: TestServers) -> Iterator[str]:
     """A migrated, empty database, owned by the migrating role; tests get copies of it."""
     engine = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE NOINHERIT"))
-        connection.execute(text(f"CREATE DATABASE {TEMPLATE} OWNER {LOGIN}"))
-    migrating.upgrade(servers.url(TEMPLATE, LOGIN))
+        servers.make_roles(connection)
+        # One that was killed left it behind on a server that outlives it.
+        connection.execute(text(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE} OWNER {servers.owner}"))
+        migrating.upgrade(servers.url(TEMPLATE, servers.owner), login=LOGIN)
     engine.dispose()
-    return TEMPLATE
+    yield TEMPLATE
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {TEMPLATE} WITH (FORCE)"))
+    engine.dispose()
 
 
 @pytest.fixture
 def database_url(servers: TestServers, template_database: str) -> Iterator[str]:
     """The address of a fresh copy of the migrated database."""
     engine = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
-    name = "frontdesk_test"
+    name = own_name("frontdesk_test")
+    copy = f"OWNER {servers.owner} TEMPLATE {template_database} STRATEGY file_copy"
     with engine.connect() as connection:
-        connection.execute(
-            text(f"CREATE DATABASE {name} OWNER {LOGIN} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-        )
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name} {copy}"))
     yield servers.url(name, LOGIN)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def owner_url(database_url: str, servers: TestServers) -> str:
+    """The same database's address for who owns the tables, as a migration has it."""
+    return servers.url(make_url(database_url).database or "", servers.owner)
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ WRONG = "wrong wrong wrong"
 @pytest.fixture(autouse=True)
 def empty_redis(settings: Settings) -> Iterator[None]:
     with redis.Redis.from_url(settings.redis_url or "") as client:
-        client.flushall()
+        client.flushdb()
         yield
         # Whoever signs in after this file is nobody who failed in it.
-        client.flushall()
+        client.flushdb()
 
 
 def test_an_attacker_is_stopped_while_his_victim_signs_in(

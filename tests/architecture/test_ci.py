@@ -16,6 +16,7 @@ report=${PYTEST_ADDOPTS#--junitxml=}
 [ -e "$0.$target" ] && cp "$0.$target" "$report"
 [ ! -e "$0.$target.fails" ]
 """
+TARGETS = ("check", "test", "test-own-servers", "test-faults")
 SUITE = (
     '<testsuites><testsuite name="pytest" tests="{}" failures="{}" errors="{}" skipped="{}"/>'
     "</testsuites>"
@@ -28,9 +29,11 @@ def make(tmp_path: Path) -> Path:
     path = tmp_path / "make"
     path.write_text(MAKE)
     path.chmod(0o755)
-    (tmp_path / "chromium").symlink_to("/bin/true")
+    for program in ("chromium", "redis-server", "initdb"):
+        (tmp_path / program).symlink_to("/bin/true")
     report(path, "check", (70, 0, 0, 0))
     report(path, "test", (900, 0, 0, 2))
+    report(path, "test-own-servers", (500, 0, 0, 0))
     report(path, "test-faults", (30, 0, 0, 0))
     return path
 
@@ -48,10 +51,10 @@ def run(make: Path) -> subprocess.CompletedProcess[str]:
 def test_it_runs_all_steps_and_closes_with_the_sum(make: Path) -> None:
     done = run(make)
     lines = done.stdout.splitlines()
-    for target in ("check", "test", "test-faults"):
+    for target in TARGETS:
         assert f"ran {target} CI=true REQUIRE_BROWSER=1" in lines
     assert "test: 898 passed, 2 skipped" in lines
-    assert (done.returncode, lines[-1]) == (0, "998 passed, 2 skipped")
+    assert (done.returncode, lines[-1]) == (0, "1498 passed, 2 skipped")
 
 
 def test_a_failing_step_fails_it_and_does_not_hide_the_next(make: Path) -> None:
@@ -71,7 +74,7 @@ def test_a_failed_test_fails_it_whatever_make_says(
 
 
 def test_no_tests_at_all_fail_it(make: Path) -> None:
-    for target in ("check", "test", "test-faults"):
+    for target in TARGETS:
         Path(f"{make}.{target}").unlink()
     done = run(make)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "0 passed")

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 import crm.registry
 from crm.core import migrating
 from crm.core.models import metadata
-from tests.conftest import LOGIN
-from tests.support.servers import TestServers
+from tests.support.servers import TestServers, own_name
 
 assert crm.registry.MODELS
 
@@ -30,22 +29,23 @@ PARTS = {
 @pytest.fixture
 def from_models(servers: TestServers) -> Iterator[Engine]:
     """A database whose tables are made from the models alone."""
+    name = own_name("frontdesk_models")
     admin = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE frontdesk_models OWNER {LOGIN}"))
-    engine = create_engine(servers.url("frontdesk_models", LOGIN))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine = create_engine(servers.url(name))
     metadata.create_all(engine)
     yield engine
     engine.dispose()
     with admin.connect() as connection:
-        connection.execute(text("DROP DATABASE frontdesk_models WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
 
 
 @pytest.fixture
-def migrated(database_url: str) -> Iterator[Engine]:
+def migrated(owner_url: str) -> Iterator[Engine]:
     """A database that the migrations made."""
-    engine = create_engine(database_url)
+    engine = create_engine(owner_url)
     yield engine
     engine.dispose()
 

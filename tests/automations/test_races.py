@@ -30,7 +30,12 @@ def aside() -> Iterator[Callable[..., Future[None]]]:
 def blocked(practice: Practice) -> bool:
     """Whether somebody waits for a lock."""
     with practice.runtime.database.engine.connect() as connection:
-        waiting = connection.scalar(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        waiting = connection.scalar(
+            sql(
+                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                " WHERE NOT granted AND datname = current_database()"
+            )
+        )
     return bool(waiting)
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from crm.core import migrating
 from crm.core.models import metadata
-from tests.conftest import LOGIN
-from tests.support.servers import TestServers
+from tests.support.servers import TestServers, own_name
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +19,9 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def empty_database(servers: TestServers, template_database: str) -> Iterator[str]:
     """The address of a database without a schema."""
-    name = "frontdesk_empty"
-    migrating.make_database(servers.admin_url, name, LOGIN)
-    yield servers.url(name, LOGIN)
+    name = own_name("frontdesk_empty")
+    migrating.make_database(servers.admin_url, name, servers.owner)
+    yield servers.url(name, servers.owner)
     admin = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -43,15 +42,15 @@ def tables(connection: Connection) -> dict[str, tuple[object, ...]]:
     return {name: tuple(state) for name, *state in connection.execute(of_tables)}
 
 
-def test_a_current_database_is_left_alone_while_others_write(database_url: str) -> None:
-    engine, writer = opened(database_url)
+def test_a_current_database_is_left_alone_while_others_write(owner_url: str) -> None:
+    engine, writer = opened(owner_url)
     with writer:
         before = tables(writer)
         # What a writer holds of a table; every lock that changes one would wait for it.
         names = ", ".join(sorted(metadata.tables))
         writer.execute(text(f"LOCK TABLE {names}, alembic_version IN ROW EXCLUSIVE MODE"))
 
-        migrating.upgrade(database_url)
+        migrating.upgrade(owner_url)
 
         assert tables(writer) == before
         held = text(
@@ -63,8 +62,10 @@ def test_a_current_database_is_left_alone_while_others_write(database_url: str) 
     engine.dispose()
 
 
-def test_a_migration_without_its_lock_gives_up_and_keeps_nothing(empty_database: str) -> None:
-    engine, rival = opened(empty_database)
+def test_a_migration_without_its_lock_gives_up_and_keeps_nothing(
+    empty_database: str, servers: TestServers
+) -> None:
+    engine, rival = opened(servers.url(make_url(empty_database).database or ""))
     with rival:
         # Whoever makes a table of the same name waits until this is committed or not.
         rival.execute(text("CREATE TABLE step_runs (id int)"))

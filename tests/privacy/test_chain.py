@@ -36,9 +36,7 @@ Admin = Callable[[str], None]
 @pytest.fixture
 def admin(servers: TestServers, database_url: str) -> Iterator[Admin]:
     """Run a statement as who may change everything."""
-    name = make_url(database_url).database
-    url = make_url(servers.admin_url).set(database=name)
-    engine = create_engine(url)
+    engine = create_engine(servers.url(make_url(database_url).database or ""))
 
     def run(statement: str) -> None:
         with engine.begin() as connection:

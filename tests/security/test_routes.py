@@ -29,7 +29,6 @@ from tests.support.neighbours import (
     unknown_like,
 )
 from tests.support.routes import Route, routes_of
-from tests.support.servers import TestServers
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -217,7 +216,7 @@ def test_another_clinics_ids_are_unknown(
     house: House,
     other_house: House,
     routes: list[Route],
-    servers: TestServers,
+    owner_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kinds = list(every_id(other_house).values())
@@ -229,7 +228,7 @@ def test_another_clinics_ids_are_unknown(
         for place in ("path", "query", "body")
         for param in route.ids(place)
     ]
-    with _only(walls, servers, monkeypatch):
+    with _only(walls, owner_url, monkeypatch):
         for number, (route, param) in enumerate(params):
             foreign = own_id(other_house, param.name)
             assert foreign is not None, f"{route.path}: no foreign ids for {param.name}"
@@ -254,11 +253,10 @@ def _try(caller: Caller, route: Route, place: str, name: str, foreign: list[str]
 
 
 @contextmanager
-def _only(walls: str, servers: TestServers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _only(walls: str, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take the other wall down: the guard of the session, or the policies of the tables."""
     if walls == "the first":
-        admin = servers.url("frontdesk_test", "frontdesk")
-        engine = create_engine(admin, isolation_level="AUTOCOMMIT")
+        engine = create_engine(owner_url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             for name, table in metadata.tables.items():
                 if "clinic_id" in table.columns and name != "doors":

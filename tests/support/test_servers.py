@@ -4,9 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 
-from crm.embedded import programs
 from tests.support.servers import given_redis_url, start_test_servers
 
 
@@ -15,30 +13,11 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     monkeypatch.delenv("TEST_REDIS_URL", raising=False)
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    monkeypatch.setenv("PATH", "/nowhere")
 
 
-def started_program(folder: Path) -> str:
-    with start_test_servers(folder) as servers:
+def test_without_addresses_the_bundled_servers_are_taken(tmp_path: Path) -> None:
+    with start_test_servers(tmp_path) as servers:
         assert set(servers.started.running) == {"postgres", "valkey"}
-        return servers.started.running["valkey"].program.arguments[0]
-
-
-def test_the_bundled_servers_are_the_last_resort(tmp_path: Path) -> None:
-    assert "_binaries" in started_program(tmp_path)
-
-
-def test_a_redis_server_on_the_path_comes_before_the_bundled_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "redis-server").symlink_to(programs.bundled_valkey())
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with (
-        start_test_servers(tmp_path / "data") as servers,
-        redis.Redis.from_url(servers.redis_url) as broker,
-    ):
-        assert servers.started.running["valkey"].program.name == "redis-server"
-        assert broker.ping()
 
 
 def test_addresses_of_the_environment_come_first(
