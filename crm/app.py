@@ -57,7 +57,7 @@ def create_app(
         admit=places(runtime.settings.database_pool),
     )
     accounts_setup.install(app, runtime)
-    app.state.nav = registry.NAV
+    app.state.nav, app.state.alarms = registry.NAV, registry.ALARMS
     for router in registry.ROUTERS:
         app.include_router(router)
     return app

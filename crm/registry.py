@@ -11,6 +11,7 @@ from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
 from crm.accounts import pages as accounts_pages
 from crm.accounts import timeline as accounts_timeline
+from crm.accounts.alarms import Alarm
 from crm.accounts.frame import NavEntry
 from crm.compliance import models as compliance_models
 from crm.compliance import timeline as compliance_timeline
@@ -23,6 +24,7 @@ from crm.core.runtime import FactSource, Job, LeadPanel
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
 from crm.messaging import pages as messaging_pages
+from crm.messaging import queries as messaging_queries
 from crm.messaging import sandbox_pages
 from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
@@ -94,4 +96,8 @@ NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Texts"), "/settings/texts", "text", "settings:read"),
     NavEntry(N_("API keys"), "/settings/api-keys", "settings", "api_keys:write"),
     NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
+)
+
+ALARMS: tuple[Alarm, ...] = (
+    Alarm(messaging_queries.what_is_paused, "/settings/texts", "settings:write"),
 )

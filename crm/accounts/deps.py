@@ -103,7 +103,8 @@ def _recognise(request: Request) -> Recognised | None:
         token = request.cookies.get(SESSION_COOKIE)
         accounts = accounts_of(request)
         idle = timedelta(minutes=accounts.settings.session_idle_minutes)
-        found = recognise(accounts.database, token, idle) if token else None
+        alarms = getattr(request.app.state, "alarms", ())
+        found = recognise(accounts.database, token, idle, alarms) if token else None
         request.state.recognised = found
     recognised: Recognised | None = request.state.recognised
     return recognised

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from crm.accounts.actions.logins import Recognised
 from crm.accounts.roles import may
 from crm.core.settings import Settings
-from crm.web.frame import Frame, NavItem
+from crm.web.frame import Banner, Frame, NavItem
 from crm.web.language import _, current_language
 from crm.web.middleware.language import COOKIE
 
@@ -40,6 +40,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
             and (settings.is_demo or not entry.is_for_demo)
         ],
         sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
+        banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
         ribbon=_demo_ribbon(who) if settings.is_demo else "",
         zone=who.user.timezone or who.clinic.timezone,
         region=who.clinic.region,

@@ -81,6 +81,7 @@ class Template(ClinicScoped, table=True):
     paused_version_id: UUID | None = Field(
         default=None, description="The version that carriers filter; it waits for a person (TW-44)."
     )
+    paused_at: datetime | None = None
     created_at: datetime
 
 

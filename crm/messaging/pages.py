@@ -15,7 +15,7 @@ from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
 from crm.messaging import actions, queries
 from crm.messaging.actions import holding, setup
-from crm.messaging.models import ChannelAccount
+from crm.messaging.models import ChannelAccount, Template
 from crm.messaging.settling import settle_by_hand
 from crm.privacy.models import AuditEntry
 from crm.privacy.queries import audit_entries
@@ -31,6 +31,8 @@ ACTS = {
     holding.RELEASED: N_("Texts were released"),
     setup.PAUSED: N_("A number was paused"),
     setup.RESUMED: N_("A number was resumed"),
+    setup.TEMPLATE_PAUSED: N_("A template was paused"),
+    setup.TEMPLATE_RESUMED: N_("A template was resumed"),
 }
 MOST_ACTS = 20
 
@@ -69,6 +71,7 @@ def texts(
         now=uow.now,
         is_holding=clinic.is_holding_sends,
         accounts=queries.text_accounts(uow),
+        templates=queries.paused_templates(uow),
         acts=_acts(uow),
         may_switch=may(login.role, "settings:write"),
     )
@@ -111,5 +114,17 @@ def release(request: Request, uow: ClinicUow) -> Response:
 def resume(request: Request, uow: ClinicUow, account_id: UUID) -> Response:
     """Let texts leave through an account again."""
     released = actions.resume_account(uow, uow.get(ChannelAccount, account_id).id)
+    message = _("Texts leave again. Held ones: %(count)s.", count=released)
+    return see_other(request, "messaging:texts", message=message)
+
+
+@router.post(
+    "/settings/texts/templates/{template_id}/resume",
+    name="messaging:resume_template",
+    dependencies=[require("settings:write")],
+)
+def resume_template(request: Request, uow: ClinicUow, template_id: UUID) -> Response:
+    """Let a template's words leave again."""
+    released = actions.resume_template(uow, uow.get(Template, template_id).id)
     message = _("Texts leave again. Held ones: %(count)s.", count=released)
     return see_other(request, "messaging:texts", message=message)

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from crm.compliance.gate import BY_PERSON
 from crm.contacts.models import Address
+from crm.core.errors import N_
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
 from crm.messaging.models import (
@@ -70,6 +71,24 @@ class AccountShown:
     is_paused: bool
     code: str | None
     why: str
+
+
+@dataclass(frozen=True)
+class PausedTemplate:
+    """A template whose words carriers filter, since when nothing says them (TW-44)."""
+
+    id: UUID
+    name: str
+    paused_at: datetime | None
+
+
+def what_is_paused(uow: UnitOfWork) -> str | None:
+    """Return what keeps texts back until somebody resumes it, marked with `N_` (TW-44)."""
+    paused = select(_refused_accounts(uow).exists(), _filtered_templates(uow).exists())
+    is_number, is_template = uow.session.execute(paused).one()
+    if is_number:
+        return N_("Texts are held back: a number is paused.")
+    return N_("Texts are held back: a template is paused.") if is_template else None
 
 
 def notices(uow: UnitOfWork) -> list[str]:
@@ -172,6 +191,13 @@ def text_accounts(uow: UnitOfWork) -> Sequence[AccountShown]:
         .order_by(c.created_at, c.id)
     )
     return [AccountShown(*row, states.pause(row.paused_reason)) for row in rows]
+
+
+def paused_templates(uow: UnitOfWork) -> Sequence[PausedTemplate]:
+    """Return the templates that carriers filter, by name."""
+    columns = (col(Template.id), col(Template.name), col(Template.paused_at))
+    rows = uow.session.execute(_filtered_templates(uow).with_only_columns(*columns))
+    return [PausedTemplate(*row) for row in rows]
 
 
 def template_words(

@@ -23,6 +23,14 @@ class NavItem:
 
 
 @dataclass(frozen=True)
+class Banner:
+    """What is the matter in the clinic, above every page, and where one can act on it."""
+
+    message: str
+    href: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """Set by `accounts` as `request.state.frame`; the templates read it as `frame`.
 
@@ -35,6 +43,7 @@ class Frame:
     nav: Sequence[NavItem] = ()
     sign_out: str = ""
     ribbon: str = ""
+    banners: Sequence[Banner] = ()
     zone: str = "UTC"
     region: str = "US"
     now: datetime | None = None

@@ -8,11 +8,12 @@ from sqlmodel import col, select
 
 from crm.accounts.models import Clinic, Role
 from crm.messaging.actions import pause_account
-from crm.messaging.models import ChannelAccount, Sender
+from crm.messaging.models import ChannelAccount, Sender, Template
+from crm.messaging.settling import filtered
 from crm.privacy.queries import audit_entries
 from tests.conftest import Drain
 from tests.flows.conftest import app, house, other_house
-from tests.support.houses import PHONE, House
+from tests.support.houses import NEW_YORK, PHONE, House
 
 __all__ = ["app", "house", "other_house"]
 
@@ -33,7 +34,7 @@ def is_holding(house: House) -> bool:
 def acts(house: House) -> list[tuple[str, str]]:
     """Return what is on record, the first act first."""
     entries = house.do(lambda uow: audit_entries(uow, limit=500))
-    kinds = ("sends.", "account.")
+    kinds = ("sends.", "account.", "template.")
     return [(e.action, e.principal_kind) for e in reversed(entries) if e.action.startswith(kinds)]
 
 
@@ -74,6 +75,80 @@ def test_a_paused_account_says_why_and_is_resumed(house: House, drain: Drain) ->
     assert "20003" in house.page(PAGE, "manager")  # It stays on record.
 
 
+NUMBER, WORDS = "a number is paused", "a template is paused"
+
+
+def filter_words(house: House) -> Template:
+    """Let carriers filter the template that spoke first; return it."""
+    [first, *_] = house.texts()
+    house.do(filtered._pause, first.row.template_version_id)
+    [template] = house.all(Template, col(Template.paused_version_id).is_not(None))
+    return template
+
+
+def test_a_paused_template_says_why_and_since_when_and_is_resumed(
+    house: House, drain: Drain
+) -> None:
+    house.ask()
+    drain()
+    template = filter_words(house)
+    lead_id = house.ask("+12125550177", name="Casey Vale")
+    drain()
+    assert house.sent("+12125550177") == []
+    assert "Carriers filter the words" in house.page(f"/leads/{lead_id}")
+    page = house.page(PAGE, "manager")
+    assert template.name in page
+    assert "<code>30007</code>" in page
+    assert "A template was paused" in page
+    assert template.paused_at is not None
+    assert template.paused_at.astimezone(NEW_YORK).isoformat(timespec="seconds") in page
+    assert press(house, f"templates/{template.id}/resume") == 303
+    assert press(house, f"templates/{template.id}/resume") == 303
+    drain()
+    assert len(house.sent("+12125550177")) == 1
+    assert "Paused templates" not in house.page(PAGE, "manager")
+    assert acts(house) == [("template.paused", "system"), ("template.resumed", "user")]
+
+
+def test_resuming_a_template_lets_only_its_own_texts_go(house: House, drain: Drain) -> None:
+    house.ask()
+    drain()
+    template = filter_words(house)
+    house.ask("+12125550177", name="Casey Vale")
+    drain()
+    [other] = house.all(Template, col(Template.id) != template.id)[:1]
+    browser = house.signed_in("owner")
+    browser.submit(PAGE, f"{PAGE}/templates/{other.id}/resume")
+    assert "Held ones: 0." in browser.get(PAGE).text
+    browser.submit(PAGE, f"{PAGE}/templates/{template.id}/resume")
+    assert "Held ones: 1." in browser.get(PAGE).text
+
+
+def test_whoever_can_resume_is_told_on_every_page(house: House, drain: Drain) -> None:
+    house.ask()
+    drain()
+    browser = house.signed_in("owner")
+    assert "Texts are held back" not in browser.get("/pipeline").text
+    template = filter_words(house)
+    assert WORDS in browser.get("/pipeline").text
+    [account] = house.all(ChannelAccount)
+    house.do(pause_account, account.id, "20003")
+    for page in ("/pipeline", "/sequences", "/settings/work", PAGE):
+        html = browser.get(page).text
+        assert NUMBER in html, page
+        assert f'<a href="{PAGE}">' in html
+    assert press(house, f"accounts/{account.id}/resume") == 303
+    assert press(house, f"templates/{template.id}/resume") == 303
+    assert "Texts are held back" not in browser.get("/pipeline").text
+
+
+def test_the_banner_speaks_the_readers_language(house: House) -> None:
+    [account] = house.all(ChannelAccount)
+    house.do(pause_account, account.id, "20003")
+    html = house.signed_in("owner").get("/pipeline?lang=es").text
+    assert "hay un número en pausa" in html
+
+
 def test_a_clinic_without_a_number_says_so(house: House) -> None:
     house.do(lambda uow: uow.session.execute(delete(Sender)))
     house.do(lambda uow: uow.session.execute(delete(ChannelAccount)))
@@ -85,7 +160,10 @@ def test_only_the_management_may(house: House, role: Role) -> None:
     [account] = house.all(ChannelAccount)
     house.do(pause_account, account.id, "30034")
     assert house.signed_in(role).get(PAGE).status_code == 403
-    for what in ("hold", "release", f"accounts/{account.id}/resume"):
+    assert "Texts are held back" not in house.page("/pipeline", role)
+    [template, *_] = house.all(Template)
+    buttons = (f"accounts/{account.id}/resume", f"templates/{template.id}/resume")
+    for what in ("hold", "release", *buttons):
         assert press(house, what, role) == 403
     assert not is_holding(house)
     assert house.all(ChannelAccount)[0].is_paused
@@ -94,8 +172,12 @@ def test_only_the_management_may(house: House, role: Role) -> None:
 def test_one_clinic_switches_nothing_of_another(house: House, other_house: House) -> None:
     [account] = house.all(ChannelAccount)
     house.do(pause_account, account.id, "30034")
+    [template, *_] = house.all(Template)
     for account_id in (account.id, uuid4()):
         assert press(other_house, f"accounts/{account_id}/resume", "owner") == 404
+    for template_id in (template.id, uuid4()):
+        assert press(other_house, f"templates/{template_id}/resume", "owner") == 404
+    assert "Texts are held back" not in other_house.page("/pipeline", "owner")
     assert press(other_house, "hold", "owner") == 303
     assert (is_holding(house), is_holding(other_house)) == (False, True)
     assert house.all(ChannelAccount)[0].is_paused

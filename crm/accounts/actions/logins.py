@@ -1,7 +1,8 @@
 """Logins: opened with a password, carried by an opaque token, over at many occasions (SEC-1)."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import and_, update
 from sqlmodel import col, select
 
 from crm.accounts import doors
+from crm.accounts.alarms import Alarm, raised
 from crm.accounts.models import Clinic, Login, Membership, User
 from crm.accounts.queries import live_membership, locked_user, workplaces
 from crm.accounts.state import Accounts
@@ -19,6 +21,7 @@ from crm.core.errors import NotFound
 from crm.core.principal import SYSTEM, Principal
 from crm.core.uow import UnitOfWork
 from crm.privacy.actions import MAX_USER_AGENT, audit, origin
+from crm.web.frame import Banner
 
 TOKEN_BYTES = 32
 TOUCH = timedelta(seconds=30)
@@ -48,6 +51,7 @@ class Recognised:
     membership: Membership
     clinic: Clinic
     now: datetime
+    banners: Sequence[Banner] = ()
 
 
 def sign_in(accounts: Accounts, attempt: Attempt, email: str, password: str) -> Opened | None:
@@ -145,7 +149,9 @@ def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> O
     return Opened(token, login_id, user.id, clinic_id, len(found))
 
 
-def recognise(database: Database, token: str, idle: timedelta) -> Recognised | None:
+def recognise(
+    database: Database, token: str, idle: timedelta, alarms: Sequence[Alarm] = ()
+) -> Recognised | None:
     """Return whose token this is, and note that he is there; None once the login is over."""
     found = doors.resolve(database, "session", token)
     if not found:
@@ -174,7 +180,7 @@ def recognise(database: Database, token: str, idle: timedelta) -> Recognised | N
         if uow.now - recognised.login.seen_at >= TOUCH:
             mine = and_(_logins.c.clinic_id == uow.clinic_id, _logins.c.id == recognised.login.id)
             uow.session.execute(update(_logins).where(mine).values(seen_at=uow.now))
-        return recognised
+        return replace(recognised, banners=raised(uow, recognised.membership.role, alarms))
 
 
 def _why_over(recognised: Recognised, idle: timedelta) -> str | None:

@@ -8,6 +8,7 @@ from crm.messaging.actions.setup import (
     pause_account,
     resume_account,
     resume_sending,
+    resume_template,
 )
 from crm.messaging.actions.staff import OptedOut, send_staff_text
 
@@ -23,6 +24,7 @@ __all__ = [
     "release_sends",
     "resume_account",
     "resume_sending",
+    "resume_template",
     "send_staff_text",
     "void_texts",
 ]

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.core.bulk import among, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.messaging.models import Communication, Template
+from crm.messaging.models import Communication, Template, TemplateVersion
 
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 
@@ -217,13 +218,18 @@ def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], re
     return len(voided.all())
 
 
-def release_held(uow: UnitOfWork, *reasons: str) -> int:
-    """Let texts that were held for these reasons be looked at again now; return how many.
+def release_held(uow: UnitOfWork, *reasons: str, template_id: UUID | None = None) -> int:
+    """Let texts, of a template or of all, that were held for these reasons be looked at again now.
 
-    For the clinic's hold switch ("hold"), a sender that works again ("sender_paused") and a
-    sequence that goes on ("sequence_paused").
+    For the clinic's hold switch ("hold"), a sender that works again ("sender_paused"), a template
+    that speaks again ("template_paused") and a sequence that goes on ("sequence_paused"). Returns
+    how many there were.
     """
     columns = _communications.c
+    its_versions = select(col(TemplateVersion.id)).where(
+        col(TemplateVersion.clinic_id) == uow.clinic_id,
+        col(TemplateVersion.template_id) == template_id,
+    )
     released = uow.session.execute(
         update(_communications)
         .where(
@@ -232,6 +238,7 @@ def release_held(uow: UnitOfWork, *reasons: str) -> int:
             columns.due_at > uow.now,
             columns.held_reason.in_(reasons),
             columns.lease_token.is_(None),
+            *([] if template_id is None else [columns.template_version_id.in_(its_versions)]),
         )
         .values(due_at=uow.now)
         .returning(columns.id)

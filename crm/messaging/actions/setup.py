@@ -16,6 +16,7 @@ from crm.messaging.models import ChannelAccount, Communication, Sender, Template
 from crm.privacy.actions import audit
 
 PAUSED, RESUMED = "account.paused", "account.resumed"
+TEMPLATE_PAUSED, TEMPLATE_RESUMED = "template.paused", "template.resumed"
 """What the audit trail calls it."""
 
 
@@ -107,8 +108,10 @@ def resume_sending(uow: UnitOfWork) -> int:
         col(Template.clinic_id) == uow.clinic_id,
         col(Template.paused_version_id).is_not(None),
     )
-    uow.session.execute(update(Template).where(*templates).values(paused_version_id=None))
-    return waited + release_held(uow, "template_paused")
+    speechless = uow.session.scalars(
+        select(col(Template.id)).where(*templates).order_by(col(Template.id))
+    ).all()
+    return waited + sum(resume_template(uow, template_id) for template_id in speechless)
 
 
 def resume_account(uow: UnitOfWork, account_id: UUID) -> int:
@@ -116,6 +119,22 @@ def resume_account(uow: UnitOfWork, account_id: UUID) -> int:
     if _pause(uow, account_id, False, None):
         audit(uow, RESUMED, "channel_account", account_id)
     return release_held(uow, "sender_paused")
+
+
+def resume_template(uow: UnitOfWork, template_id: UUID) -> int:
+    """Let a template that carriers filtered speak again; return how many texts waited (TW-44)."""
+    resumed: Any = uow.session.execute(
+        update(Template)
+        .where(
+            col(Template.clinic_id) == uow.clinic_id,
+            col(Template.id) == template_id,
+            col(Template.paused_version_id).is_not(None),
+        )
+        .values(paused_version_id=None, paused_at=None)
+    )
+    if resumed.rowcount:
+        audit(uow, TEMPLATE_RESUMED, "template", template_id)
+    return release_held(uow, "template_paused", template_id=template_id)
 
 
 def _pause(uow: UnitOfWork, account_id: UUID, is_paused: bool, reason: str | None) -> bool:

@@ -12,8 +12,10 @@ from sqlalchemy import func, select, update
 
 from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.setup import TEMPLATE_PAUSED
 from crm.messaging.events import TemplatePaused
 from crm.messaging.models import Communication, Template
+from crm.privacy.actions import audit
 
 FILTERED = "30007"
 LOOKED_AT = 200
@@ -77,9 +79,10 @@ def _pause(uow: UnitOfWork, version_id: UUID) -> None:
             _templates.c.version_id == version_id,
             _templates.c.paused_version_id.is_distinct_from(version_id),
         )
-        .values(paused_version_id=version_id)
+        .values(paused_version_id=version_id, paused_at=uow.now)
         .returning(_templates.c.id)
     ).first()
     if paused is not None:
         uow.emit(TemplatePaused(order_key=paused.id, template_id=paused.id, version_id=version_id))
+        audit(uow, TEMPLATE_PAUSED, "template", paused.id, code=FILTERED)
         log.error("template.paused", template_id=str(paused.id), code=FILTERED)
