@@ -37,6 +37,7 @@ from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
+from webhooks import pages as webhooks_pages
 from webhooks.again import WEBHOOKS
 from workers import chaining, health, invariants
 from workers import pages as work_pages
@@ -76,6 +77,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sandbox_pages.router,
     twilio.router,
     work_pages.router,
+    webhooks_pages.router,
 )
 
 TIMELINE: tuple[TimelineSource, ...] = (

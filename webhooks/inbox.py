@@ -10,15 +10,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Row
 
 from crm.core.bulk import among
+from crm.core.errors import NotFound
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.core.work import backoff
+from crm.privacy.actions import audit
 from webhooks.models import WebhookEvent
 
 LONGEST_ID = 200
 
 UNMATCHED = "unmatched"
 """What became of a call that names nothing of the clinic's; a person may bring it back (TW-14)."""
+
+DISMISSED = "dismissed"
+"""What became of a call that a person looked at and let be."""
 
 _events: Any = WebhookEvent.__table__  # type: ignore[attr-defined]
 
@@ -85,6 +90,26 @@ def put_off(uow: UnitOfWork, event_id: UUID, error: str) -> None:
     """Let a stored call that could not be applied be tried again, by a worker and soon."""
     due_at = uow.now + backoff(1)
     _write(uow, event_id, outcome="failed", attempts=1, last_error=error, due_at=due_at)
+
+
+def dismiss(uow: UnitOfWork, event_id: UUID) -> None:
+    """Let a failed call rest for good: it is kept, with its cause, and no page shows it any more.
+
+    Raises NotFound where no such call is dead, which only the second of two presses sees.
+    """
+    dismissed = uow.session.execute(
+        update(_events)
+        .where(
+            _events.c.clinic_id == uow.clinic_id,
+            _events.c.id == event_id,
+            _events.c.dead_at.is_not(None),
+        )
+        .values(outcome=DISMISSED, dead_at=None)
+        .returning(_events.c.id)
+    ).first()
+    if dismissed is None:
+        raise NotFound("there is no such failed work any more")
+    audit(uow, "work.dismissed", "webhooks", event_id)
 
 
 def _write(uow: UnitOfWork, event_id: UUID, **values: Any) -> None:

@@ -13,7 +13,7 @@ class WebhookEvent(ClinicScoped, Due, table=True):
     """One call of a provider, by its own id; a second delivery of it changes nothing (TW-11).
 
     One that could not be applied is due again; one that is nobody's is dead until a person says
-    *Retry*.
+    *Retry* or *Dismiss*.
     """
 
     __tablename__ = "webhook_events"

@@ -73,7 +73,7 @@ def templates() -> None:
         sa.Column("message_class", sa.String(), nullable=False),
         sa.Column("version_id", sa.Uuid(), nullable=True),
         sa.Column("paused_version_id", sa.Uuid(), nullable=True),
-        sa.Column("paused_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "message_class IN ('care', 'marketing', 'staff', 'system')",

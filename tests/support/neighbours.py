@@ -18,6 +18,7 @@ from crm.messaging.models import Communication
 from crm.messaging.states import NEEDS_PERSON
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
+from webhooks import inbox
 
 # What a parameter names, where its own name does not say the table.
 TABLES: Mapping[str, tuple[str, str]] = {
@@ -27,6 +28,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
     "row_id": ("deliveries", "dead_at IS NOT NULL"),
+    "webhook_id": ("webhook_events", "dead_at IS NOT NULL"),
     "account_id": ("channel_accounts", "true"),
     "communication_id": ("communications", "status = 'unconfirmed'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
@@ -63,6 +65,11 @@ def _furnish_more(uow: UnitOfWork) -> None:
     sent = select(Communication).where(col(Communication.status) == "sent").limit(1)
     text = uow.session.scalars(sent).one()
     text.status, text.reason = "unconfirmed", NEEDS_PERSON
+    call = inbox.keep(
+        uow, provider="twilio", kind="message", external_id="", query="", raw=b"To=%2B12125550199"
+    )
+    assert call is not None
+    inbox.conclude(uow, call, inbox.UNMATCHED)
     event = uow.session.scalars(select(EventRow).limit(1)).one()
     uow.add(
         Delivery(

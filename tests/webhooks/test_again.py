@@ -12,6 +12,7 @@ from crm.accounts.models import Role
 from crm.compliance.models import Consent, Suppression
 from crm.core.performing import claim_and_perform
 from crm.messaging.models import Communication
+from crm.privacy.queries import audit_entries
 from tests.conftest import Drain
 from tests.flows.conftest import app, house, other_house
 from tests.support.houses import House
@@ -120,9 +121,9 @@ def test_a_help_that_is_read_late_is_not_answered(calls: Twilio) -> None:
     assert answers == []
 
 
-def retry(house: House, event_id: UUID, role: Role = "manager") -> int:
-    """Press *Retry* on the page of late work; return the answer's status."""
-    path = f"{PAGE}/webhooks/{event_id}/retry"
+def retry(house: House, event_id: UUID, role: Role = "manager", button: str = "retry") -> int:
+    """Press *Retry*, or *Dismiss*, on the page of late work; return the answer's status."""
+    path = f"{PAGE}/webhooks/{event_id}/{button}"
     return int(house.signed_in(role).submit("/pipeline", path).status_code)
 
 
@@ -169,6 +170,45 @@ def test_what_is_nobodys_is_shown_and_taken_in_once_the_number_is_connected(
     drain()
     assert outcomes(calls) == ["applied"]
     assert live(calls) == 1
+
+
+def dismiss(house: House, event_id: UUID, role: Role = "manager") -> int:
+    """Press *Dismiss*; return the answer's status."""
+    return retry(house, event_id, role, "dismiss")
+
+
+def test_a_person_dismisses_what_is_of_no_use_and_the_call_is_kept(
+    house: House, other_house: House, calls: Twilio, drain: Drain
+) -> None:
+    fields = text_fields("Hello", To="+12125550199")
+    assert calls.call("message", fields) == 200
+    [event] = calls.kept()
+    assert f"/webhooks/{event.id}/dismiss" in house.page(PAGE, "owner")
+    assert dismiss(house, event.id, "front_desk") == dismiss(house, event.id, "provider") == 403
+    assert dismiss(other_house, event.id, "owner") == dismiss(other_house, uuid4(), "owner") == 404
+    assert outcomes(calls) == ["unmatched"]
+    assert dismiss(house, event.id) == 303
+    assert dismiss(house, event.id) == retry(house, event.id) == 404
+    assert "<code>twilio message</code>" not in house.page(PAGE, "owner")
+    # A copy that the provider brings later does not bring it back.
+    assert calls.call("message", fields) == 200
+    drain()
+    [kept] = calls.kept()
+    assert (kept.outcome, kept.last_error, kept.dead_at) == ("dismissed", "unmatched", None)
+    assert kept.body == event.body
+    [entry] = house.do(lambda uow: audit_entries(uow, actions=["work.dismissed"]))
+    assert (entry.principal_kind, entry.object_id) == ("user", event.id)
+    assert entry.principal_id is not None
+
+
+def test_what_still_waits_cannot_be_dismissed(house: House, calls: Twilio) -> None:
+    with fault():
+        assert calls.call("message", text_fields("Hello")) == 200
+    [event] = calls.kept()
+    assert event.due_at is not None
+    assert dismiss(house, event.id) == 404
+    assert work(calls) == 1
+    assert outcomes(calls) == ["applied"]
 
 
 def test_a_form_and_a_json_call_are_read_again_as_they_were() -> None:
