@@ -202,6 +202,9 @@ class Communication(ClinicScoped, Due, table=True):
         default=None, description="The text that did not arrive and is tried once more by this."
     )
     asked: int = 0
+    refused_since: datetime | None = Field(
+        default=None, description="When the provider first said that it takes it later."
+    )
     provider_id: str | None = None
     provider_status: str | None = None
     error_code: str | None = None

@@ -148,7 +148,7 @@ def _take() -> Update:
             asked=0,
             **_FREE,
         )
-        .returning(_text.id)
+        .returning(_text.id, _text.refused_since)
     )
 
 
@@ -195,6 +195,7 @@ def _record() -> Update:
         **{"id": Uuid, "attempt": Uuid, "status": Text, "provider": Text, "code": Text},
         **{"provider_status": Text, "reason": Text, "held": Text, "due": _TIME},
     )
+    now, is_busy = bindparam("now", type_=_TIME), given.c.held == "provider_busy"
     is_queued, is_settled = given.c.status == "queued", given.c.status.in_(("sent", "failed"))
     return (
         update(_table)
@@ -213,7 +214,8 @@ def _record() -> Update:
             held_reason=given.c.held,
             due_at=given.c.due,
             dead_at=null(),
-            settled_at=case((is_settled, bindparam("now", type_=_TIME)), else_=null()),
+            settled_at=case((is_settled, now), else_=null()),
+            refused_since=case((is_busy, func.coalesce(_text.refused_since, now)), else_=null()),
             attempt_id=case((is_queued, null()), else_=_text.attempt_id),
             taken_at=case((is_queued, null()), else_=_text.taken_at),
             attempts=_text.attempts + cast(cast(is_queued, Boolean), Integer),

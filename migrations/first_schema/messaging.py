@@ -168,6 +168,7 @@ def communications() -> None:
         sa.Column("resends", sa.Integer(), nullable=False),
         sa.Column("retry_of", sa.Uuid(), nullable=True),
         sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("refused_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("provider_id", sa.String(), nullable=True),
         sa.Column("provider_status", sa.String(), nullable=True),
         sa.Column("error_code", sa.String(), nullable=True),

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from crm.compliance.models import Suppression
 from crm.core.principal import PATIENT
 from crm.messaging import sending
+from crm.messaging.actions import hold_sends, release_sends, resume_sending
 from crm.messaging.channels.base import Accepted, NoAnswer, OutboundMessage, Refused, Result
 from crm.messaging.models import ChannelAccount, Communication
 from crm.messaging.settling import StatusIn, apply_status
@@ -123,6 +124,53 @@ def test_a_provider_that_refuses_for_a_day_is_given_up(stage: Stage) -> None:
     stage.runtime.clock.advance(hours=25)
     stage.work()
     assert stage.row(text).reason == "provider_unavailable"
+
+
+def test_the_day_counts_from_the_first_refusal_whatever_held_the_text_before(stage: Stage) -> None:
+    with stage.uow() as uow:
+        hold_sends(uow)
+    text = stage.text(stage.somebody())
+    stage.work()
+    assert stage.row(text).held_reason == "hold"
+    stage.runtime.clock.advance(days=2)
+    with stage.uow() as uow:
+        release_sends(uow)
+    stage.channel.answer = _refusing("20429", "later")  # type: ignore[assignment]
+    stage.work()
+    since = stage.row(text).refused_since
+    assert since is not None
+    for hours in (1, 22):
+        stage.runtime.clock.advance(hours=hours)
+        stage.work()
+        row = stage.row(text)
+        assert (row.status, row.held_reason, row.refused_since) == (
+            "queued",
+            "provider_busy",
+            since,
+        )
+    stage.runtime.clock.advance(hours=2)
+    stage.work()
+    assert (stage.row(text).status, stage.row(text).reason) == ("failed", "provider_unavailable")
+
+
+def test_the_day_counts_anew_after_a_pause_of_the_sender(stage: Stage) -> None:
+    text = stage.text(stage.somebody())
+    for refuse in (_refusing("20429", "later"), _refusing("30034", "sender")):
+        stage.channel.answer = refuse  # type: ignore[assignment]
+        stage.runtime.clock.advance(hours=1)
+        stage.work()
+    assert stage.row(text).held_reason == "sender_paused"
+    assert stage.row(text).refused_since is None
+    stage.runtime.clock.advance(days=3)
+    with stage.uow() as uow:
+        resume_sending(uow)
+    stage.channel.answer = _refusing("20429", "later")  # type: ignore[assignment]
+    stage.work()
+    assert stage.row(text).held_reason == "provider_busy"
+    stage.channel.answer = accepted
+    stage.runtime.clock.advance(hours=1)
+    stage.work()
+    assert (stage.row(text).status, stage.row(text).refused_since) == ("sent", None)
 
 
 def test_no_answer_leaves_a_text_unconfirmed_and_nobody_goes_on(stage: Stage) -> None:

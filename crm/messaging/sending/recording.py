@@ -16,7 +16,9 @@ from crm.messaging.settling.failures import REASONS, Failure, heed
 from crm.messaging.settling.statuses import match_stored
 
 GIVE_UP_AFTER = timedelta(hours=24)
-"""How long a text is offered to a provider that refuses it for now, if nothing ends it sooner."""
+"""How long a text is offered to a provider that refuses it for now, if nothing ends it sooner.
+
+It counts from the first such answer: what was held for days is tried as long as what was not."""
 
 _LONGEST_BACKOFF = 8
 
@@ -28,7 +30,7 @@ class Flight:
     message: OutboundMessage
     address_id: UUID
     taken_at: datetime
-    created_at: datetime
+    refused_since: datetime | None
     attempts: int
 
 
@@ -74,7 +76,7 @@ def _refused(uow: UnitOfWork, flight: Flight, result: Refused) -> dict[str, Any]
         return {"status": "queued", "held": "sender_paused", "due": uow.now + LOOK_AGAIN}
     if result.action != "later":
         return {"status": "failed", "reason": REASONS[result.action]}
-    if uow.now - flight.created_at > GIVE_UP_AFTER:
+    if uow.now - (flight.refused_since or uow.now) > GIVE_UP_AFTER:
         return {"status": "failed", "reason": "provider_unavailable"}
     wait = backoff(min(flight.attempts, _LONGEST_BACKOFF))
     if result.retry_after is not None:

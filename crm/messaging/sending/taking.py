@@ -4,9 +4,9 @@ After `take` commits, a text is `sending` under an attempt id and is never claim
 again. Before it commits, nothing has left. There is no third state.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any
 from uuid import UUID
@@ -119,9 +119,9 @@ def _write_taken(
     rows = [_row(uow, verdict, attempts[verdict.text.id], talks) for verdict in verdicts]
     unconfirmed_at = uow.now + timedelta(seconds=runtime.settings.unconfirmed_after)
     written = writes.run(uow, writes.TAKE, rows, token=token, unconfirmed_at=unconfirmed_at)
-    taken = {row.id for row in written}
+    taken = {row.id: row.refused_since for row in written}
     return [
-        _flight(verdict, attempts[verdict.text.id], runtime.settings.base_url)
+        _flight(verdict, attempts[verdict.text.id], runtime.settings.base_url, taken)
         for verdict in verdicts
         if verdict.text.id in taken
     ]
@@ -159,7 +159,9 @@ def _row(
     }
 
 
-def _flight(verdict: Verdict, attempt_id: UUID, base_url: str) -> Flight:
+def _flight(
+    verdict: Verdict, attempt_id: UUID, base_url: str, taken: Mapping[UUID, datetime | None]
+) -> Flight:
     row, facts = verdict.text.row, verdict.text.facts
     message = OutboundMessage(
         attempt_id=attempt_id,
@@ -170,7 +172,7 @@ def _flight(verdict: Verdict, attempt_id: UUID, base_url: str) -> Flight:
         status_callback=f"{base_url}/webhooks/twilio/status?a={attempt_id}",
         valid_seconds=int(valid_for(facts).total_seconds()),
     )
-    return Flight(message, row.address_id, facts.now, row.created_at, row.attempts)
+    return Flight(message, row.address_id, facts.now, taken[row.id], row.attempts)
 
 
 def valid_for(facts: Facts) -> timedelta:
