@@ -31,7 +31,7 @@ def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
 
 _HOW: Mapping[str, str] = {
     "stop": N_("they texted STOP"),
-    "provider_opted_out": N_("the provider says so"),
+    "provider_opted_out": N_("the provider says so: please ask them"),
 }
 _OTHERWISE = N_("recorded by the clinic")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from sqlmodel import col, select
 
-from crm.compliance.models import Suppression
+from crm.compliance.models import Consent, Suppression
 from crm.core.principal import PATIENT
 from crm.messaging import sending
 from crm.messaging.actions import hold_sends, release_sends, resume_sending
@@ -81,6 +81,9 @@ def test_a_number_that_the_provider_holds_for_opted_out_is_suppressed(stage: Sta
     with stage.uow() as uow:
         [row] = uow.session.scalars(select(Suppression))
         assert (row.address_id, row.reason) == (ada.address_id, "provider_opted_out")
+        # It is not a STOP that was said to us: the ledger says nothing that nobody said.
+        said = uow.session.scalars(select(Consent).where(col(Consent.action) == "revoked"))
+        assert said.all() == []
     blocked = stage.text(ada)
     stage.work()
     assert stage.row(blocked).reason == "suppressed"
