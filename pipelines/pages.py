@@ -1,5 +1,6 @@
 """Pages of leads: the list by stage with its Move menu, and a lead with its timeline."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,10 +13,12 @@ from crm.compliance.timeline import opt_outs
 from crm.core.errors import NotFound
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions import opt_out_told_staff
+from crm.messaging.actions.opting_out import AskedBy
 from crm.messaging.queries import uncertain_texts, waiting_texts
 from crm.web import timeline as shown
 from crm.web.forms import FormModel, OptionalText
-from crm.web.language import _
+from crm.web.language import N_, _
 from crm.web.pages import see_other
 from crm.web.templating import render
 from pipelines import actions, queries, timeline
@@ -39,6 +42,22 @@ class MoveForm(FormModel):
         return actions.Move(
             lead_id, self.to_stage_id, self.reason, self.lost_reason_id, self.version
         )
+
+
+class OptOutForm(FormModel):
+    """That a patient asked somebody of the clinic to stop texts to a phone, and how."""
+
+    address_id: UUID
+    asked_by: AskedBy
+    words: OptionalText = None
+
+
+ASKED_BY: Mapping[AskedBy, str] = {
+    "phone": N_("On the phone"),
+    "in_person": N_("In person"),
+    "voicemail": N_("By voicemail"),
+    "email": N_("By email"),
+}
 
 
 @router.get("/", name="pipelines:start", dependencies=[require("leads:read")])
@@ -114,6 +133,8 @@ def lead(
         uncertain_texts=uncertain_texts(uow, lead_id) if may(login.role, "messages:send") else [],
         opt_outs=opt_outs(uow, [address.id for address in person.addresses]),
         panels=_panels(request, uow, lead_id),
+        asked_by=[(value, _(label)) for value, label in ASKED_BY.items()],
+        may_opt_out=may(login.role, "leads:write"),
         may_retry=may(login.role, "ops:retry"),
         **_movable(uow, login),
     )
@@ -146,3 +167,24 @@ def move_lead(
     return see_other(
         request, "pipelines:lead", lead_id=lead_id, message=_("Moved to %(stage)s.", stage=name)
     )
+
+
+@router.post(
+    "/leads/{lead_id}/opt-out", name="pipelines:opt_out", dependencies=[require("leads:write")]
+)
+def opt_out(
+    request: Request, uow: ClinicUow, lead_id: UUID, form: Annotated[OptOutForm, Form()]
+) -> Response:
+    """Write down that the patient asked the clinic to stop texts to one of the phones (LAW-4)."""
+    person = queries.person(uow, uow.get(Lead, lead_id).contact_id)
+    if form.address_id not in [each.id for each in person.addresses if each.kind == "phone"]:
+        raise NotFound("phone not found")
+    opt_out_told_staff(
+        uow,
+        form.address_id,
+        contact_id=person.contact.id,
+        asked_by=form.asked_by,
+        words=form.words,
+    )
+    message = _("It is noted; no more texts leave for this number.")
+    return see_other(request, "pipelines:lead", lead_id=lead_id, message=message)

@@ -15,7 +15,17 @@ from crm.contacts.actions import lock_addresses
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 
-__all__ = ["NewConsent", "lift_suppression", "lock_addresses", "record_consents", "suppress"]
+__all__ = [
+    "NewConsent",
+    "lift_suppression",
+    "lock_addresses",
+    "record_consents",
+    "suppress",
+    "suppress_as_told",
+]
+
+TOLD_STAFF, PROVIDER_SAYS = "told_staff", "provider_opted_out"
+"""Why an address is suppressed that did not text STOP."""
 
 _suppressions: Any = Suppression.__table__  # type: ignore[attr-defined]
 
@@ -117,6 +127,27 @@ def suppress(
             )
         )
     return bool(added)
+
+
+def suppress_as_told(uow: UnitOfWork, address_id: UUID) -> bool:
+    """Suppress texts to an address because somebody told the clinic (LAW-4); return if it is news.
+
+    Where the provider alone said so until now, it is the patient's own word from now on.
+    """
+    if suppress(uow, address_id, "sms", TOLD_STAFF):
+        return True
+    confirmed: Any = uow.session.execute(
+        update(_suppressions)
+        .where(
+            _suppressions.c.clinic_id == uow.clinic_id,
+            _suppressions.c.address_id == address_id,
+            _suppressions.c.channel == "sms",
+            _suppressions.c.lifted_at.is_(None),
+            _suppressions.c.reason == PROVIDER_SAYS,
+        )
+        .values(reason=TOLD_STAFF)
+    )
+    return bool(confirmed.rowcount)
 
 
 def lift_suppression(

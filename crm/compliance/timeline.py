@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from crm.compliance.actions import PROVIDER_SAYS, TOLD_STAFF
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
 from crm.compliance.queries import live_suppressions
 from crm.core.errors import N_
@@ -31,7 +32,8 @@ def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
 
 _HOW: Mapping[str, str] = {
     "stop": N_("they texted STOP"),
-    "provider_opted_out": N_("the provider says so: please ask them"),
+    TOLD_STAFF: N_("they told the clinic"),
+    PROVIDER_SAYS: N_("the provider says so: please ask them"),
 }
 _OTHERWISE = N_("recorded by the clinic")
 
@@ -42,12 +44,15 @@ class OptOut:
 
     at: datetime
     how: str
+    is_their_word: bool
 
 
 def opt_outs(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Mapping[UUID, OptOut]:
     """Return the addresses that opted out of texts."""
     return {
-        address_id: OptOut(one.created_at, _(_HOW.get(one.reason, _OTHERWISE)))
+        address_id: OptOut(
+            one.created_at, _(_HOW.get(one.reason, _OTHERWISE)), one.reason != PROVIDER_SAYS
+        )
         for (address_id, channel), one in live_suppressions(uow, address_ids).items()
         if channel == "sms"
     }

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, func, select, tuple_, update
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
@@ -20,8 +20,8 @@ from crm.compliance.queries import is_overtaken
 from crm.contacts import phones
 from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
 from crm.messaging.actions import OutboundText, queue_texts
+from crm.messaging.actions.opting_out import void_for_address
 from crm.messaging.models import Communication
 from crm.web.language import _, speaking
 
@@ -82,7 +82,7 @@ def heed(uow: UnitOfWork, text: Inbound) -> None:
     if text.keyword == "stop":
         is_new = suppress(uow, text.row.address_id, "sms", "stop", text.row.id)
         _record(uow, text, "revoked", PURPOSES, "none")
-        _void_queued(uow, text.row.address_id)
+        void_for_address(uow, text.row.address_id)
         if is_new:
             _answer(uow, text)
     elif text.keyword == "start":
@@ -120,43 +120,6 @@ def _record(
             for purpose in purposes
         ],
     )
-
-
-def _void_queued(uow: UnitOfWork, address_id: UUID) -> None:
-    """Void the texts that wait for this address, and tell who waits for them.
-
-    What is `sending` was claimed before and ends by itself; what is claimed but still queued is
-    voided under its claimer's feet, who looks again before it sends.
-    """
-    queued = _queued_for(uow, address_id)
-    free = {"held_reason": None, "due_at": None, "lease_until": None, "lease_token": None}
-    voided = uow.session.execute(
-        update(_texts)
-        .where(
-            tuple_(_texts.c.clinic_id, _texts.c.id).in_(select(queued.c.clinic_id, queued.c.id)),
-            _texts.c.status == "queued",
-        )
-        .values(status="voided", reason="suppressed", settled_at=uow.now, **free)
-        .returning(*writes.TOLD)
-    )
-    uow.emit(writes.settled(row, row.status) for row in voided)
-
-
-def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
-    """Lock, in the order of their ids, the texts that wait and are no keyword's answer."""
-    return (
-        select(_texts.c.clinic_id, _texts.c.id)
-        .where(
-            _texts.c.clinic_id == uow.clinic_id,
-            _texts.c.address_id == address_id,
-            _texts.c.direction == "out",
-            _texts.c.channel == "sms",
-            _texts.c.status == "queued",
-            _texts.c.message_class != "system",
-        )
-        .order_by(_texts.c.id)
-        .with_for_update()
-    ).cte("queued")
 
 
 def _answer(uow: UnitOfWork, text: Inbound) -> None:

@@ -186,6 +186,12 @@ def _is_open(given: Any) -> Any:
     return or_(_text.status.in_(("sending", "unconfirmed")), is_resend)
 
 
+_RECORDED = {
+    **{"status": "status", "provider_id": "provider", "provider_status": "provider_status"},
+    **{"error_code": "code", "reason": "reason", "held_reason": "held", "due_at": "due"},
+}
+
+
 def _record() -> Update:
     """Write what came back; only for the attempt that it came for, and only while it is open.
 
@@ -206,13 +212,7 @@ def _record() -> Update:
             _is_open(given),
         )
         .values(
-            status=given.c.status,
-            provider_id=given.c.provider,
-            provider_status=given.c.provider_status,
-            error_code=given.c.code,
-            reason=given.c.reason,
-            held_reason=given.c.held,
-            due_at=given.c.due,
+            **{column: given.c[name] for column, name in _RECORDED.items()},
             dead_at=null(),
             settled_at=case((is_settled, now), else_=null()),
             refused_since=case((is_busy, func.coalesce(_text.refused_since, now)), else_=null()),

@@ -77,7 +77,8 @@ def test_the_details_say_that_somebody_texted_stop_and_that_they_opted_in_again(
     ("reason", "how"),
     [
         ("provider_opted_out", "the provider says so: please ask them"),
-        ("asked_at_desk", "recorded by the clinic"),
+        ("told_staff", "they told the clinic"),
+        ("imported", "recorded by the clinic"),
     ],
 )
 def test_the_details_say_how_an_opt_out_is_known(house: House, reason: str, how: str) -> None:

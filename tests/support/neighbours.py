@@ -28,6 +28,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
     "row_id": ("deliveries", "dead_at IS NOT NULL"),
+    "address_id": ("addresses", "value = '+12125550177'"),
     "webhook_id": ("webhook_events", "dead_at IS NOT NULL"),
     "account_id": ("channel_accounts", "true"),
     "communication_id": ("communications", "status = 'unconfirmed'"),

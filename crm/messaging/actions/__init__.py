@@ -1,6 +1,7 @@
 """Verbs of messaging: queue and void texts, publish templates, add senders, lift holds."""
 
 from crm.messaging.actions.holding import hold_sends, release_sends
+from crm.messaging.actions.opting_out import opt_out_told_staff
 from crm.messaging.actions.queuing import OutboundText, queue_texts, release_held, void_texts
 from crm.messaging.actions.setup import (
     add_sender,
@@ -18,6 +19,7 @@ __all__ = [
     "add_sender",
     "add_template",
     "hold_sends",
+    "opt_out_told_staff",
     "pause_account",
     "queue_texts",
     "release_held",

@@ -1,0 +1,93 @@
+"""An opt-out of an address: what waits for it is withdrawn; and the one that staff were told of."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import CTE, select, tuple_, update
+
+from crm.compliance.actions import NewConsent, lock_addresses, record_consents, suppress_as_told
+from crm.compliance.models import PURPOSES
+from crm.compliance.queries import latest_consents
+from crm.core.uow import UnitOfWork
+from crm.messaging import writes
+from crm.messaging.models import Communication
+from crm.privacy.actions import audit
+
+AskedBy = Literal["phone", "voicemail", "in_person", "email"]
+
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+
+
+def opt_out_told_staff(
+    uow: UnitOfWork,
+    address_id: UUID,
+    *,
+    contact_id: UUID | None,
+    asked_by: AskedBy,
+    words: str | None = None,
+) -> bool:
+    """Heed that somebody told the clinic to stop texts to an address; return whether it was news.
+
+    It does what STOP does (LAW-4, LAW-7), but answers nothing, and only their START lifts it.
+    """
+    lock_addresses(uow, [address_id])
+    is_news = suppress_as_told(uow, address_id)
+    said = latest_consents(uow, [address_id]).values()
+    if not is_news and all(word.granted_tier == "none" for word in said if word.channel == "sms"):
+        return False
+    record_consents(
+        uow,
+        [
+            NewConsent(
+                address_id=address_id,
+                contact_id=contact_id,
+                channel="sms",
+                purpose=purpose,
+                tier="none",
+                action="revoked",
+                source="staff",
+                evidence={"asked_by": asked_by, "words": words},
+            )
+            for purpose in PURPOSES
+        ],
+    )
+    void_for_address(uow, address_id)
+    audit(uow, "address.opted_out", "address", address_id, asked_by=asked_by)
+    return True
+
+
+def void_for_address(uow: UnitOfWork, address_id: UUID) -> None:
+    """Void the texts that wait for this address, and tell who waits for them.
+
+    What is `sending` was claimed before and ends by itself; what is claimed but still queued is
+    voided under its claimer's feet, who looks again before it sends.
+    """
+    queued = _queued_for(uow, address_id)
+    free = {"held_reason": None, "due_at": None, "lease_until": None, "lease_token": None}
+    voided = uow.session.execute(
+        update(_texts)
+        .where(
+            tuple_(_texts.c.clinic_id, _texts.c.id).in_(select(queued.c.clinic_id, queued.c.id)),
+            _texts.c.status == "queued",
+        )
+        .values(status="voided", reason="suppressed", settled_at=uow.now, **free)
+        .returning(*writes.TOLD)
+    )
+    uow.emit(writes.settled(row, row.status) for row in voided)
+
+
+def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
+    """Lock, in the order of their ids, the texts that wait and are no keyword's answer."""
+    return (
+        select(_texts.c.clinic_id, _texts.c.id)
+        .where(
+            _texts.c.clinic_id == uow.clinic_id,
+            _texts.c.address_id == address_id,
+            _texts.c.direction == "out",
+            _texts.c.channel == "sms",
+            _texts.c.status == "queued",
+            _texts.c.message_class != "system",
+        )
+        .order_by(_texts.c.id)
+        .with_for_update()
+    ).cte("queued")
