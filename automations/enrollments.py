@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, tuple_, update
 
 from automations.events import EnrollmentEnded
 from automations.models import Enrollment
 from automations.subjects import Subject, lock_facts
+from crm.core.bulk import among, each_its_own
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import void_texts
 
@@ -28,24 +29,32 @@ _ENDED: Mapping[str, Any] = {
 
 
 def end_enrollments(uow: UnitOfWork, ids: Collection[UUID], reason: str) -> list[UUID]:
+    """End those of these enrollments that are live, for one reason; see `end_each`."""
+    return end_each(uow, dict.fromkeys(ids, reason))
+
+
+def end_each(uow: UnitOfWork, reasons: Mapping[UUID, str]) -> list[UUID]:
     """End those of these enrollments that are live, and void their queued texts; return their ids.
 
-    `reason` is a code. A text that is already being sent is not stopped by this.
+    A reason is a code. All are locked together, each kind of row in id order, whatever the reasons.
+    A text that is already being sent is not stopped by this.
     """
-    if not ids:
+    if not reasons:
         return []
     c = _enrollments.c
-    live = (c.clinic_id == uow.clinic_id, c.id.in_(set(ids)), c.state == "live")
+    live = (c.clinic_id == uow.clinic_id, among(c.id, sorted(reasons)), c.state == "live")
     rows = uow.session.execute(select(c.contact_id, c.lead_id).where(*live)).all()
     if not rows:
         return []
     lock_facts(uow, [Subject(row.contact_id, row.lead_id) for row in rows])
-    end = {**_ENDED, "ended_at": uow.now, "exit_reason": reason}
-    statement = update(_enrollments).where(*live).values(end)
+    held = select(c.clinic_id, c.id).where(*live).order_by(c.id).with_for_update().cte("held")
     ended = uow.session.execute(
-        statement.returning(c.id, c.automation_id, c.contact_id, c.lead_id, c.subject_id)
+        update(_enrollments)
+        .where(tuple_(c.clinic_id, c.id).in_(select(held.c.clinic_id, held.c.id)))
+        .values({**_ENDED, "ended_at": uow.now, "exit_reason": each_its_own(c.id, reasons)})
+        .returning(c.id, c.automation_id, c.contact_id, c.lead_id, c.subject_id)
     ).all()
-    void_texts(uow, ORIGIN, [row.id for row in ended], reason)
+    void_texts(uow, ORIGIN, {row.id: reasons[row.id] for row in ended})
     uow.emit(
         EnrollmentEnded(
             order_key=row.subject_id,
@@ -53,7 +62,7 @@ def end_enrollments(uow: UnitOfWork, ids: Collection[UUID], reason: str) -> list
             lead_id=row.lead_id,
             enrollment_id=row.id,
             automation_id=row.automation_id,
-            reason=reason,
+            reason=reasons[row.id],
         )
         for row in ended
     )

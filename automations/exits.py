@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Uuid, and_, cast, select
 
 from automations.definitions import ExitCode, SequenceDefinition
-from automations.enrollments import end_enrollments
+from automations.enrollments import end_each
 from automations.models import Enrollment
 from automations.versions import definitions
 from crm.compliance.events import AddressSuppressed
@@ -62,8 +62,7 @@ def apply_exits(uow: UnitOfWork, events: Sequence[Event]) -> None:
         reason = exit_reason(parsed[row.version_id], event)
         if reason is not None:
             reasons.setdefault(row.id, reason)
-    for code in sorted(set(reasons.values())):
-        end_enrollments(uow, [one for one, why in reasons.items() if why == code], code)
+    end_each(uow, reasons)
 
 
 def _of_leads(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import JSON, ColumnElement, Table, Text, any_, bindparam, cast, column, func, select
 from sqlalchemy import literal as literal_of
-from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.orm import Session
 
 
@@ -27,6 +28,12 @@ def given(column: Any, name: str = "ids") -> ColumnElement[bool]:
     For a statement that is built once: its values come with each execution.
     """
     return column == any_(bindparam(name, type_=ARRAY(column.type)))  # type: ignore[no-any-return]
+
+
+def each_its_own(column: Any, texts: Mapping[UUID, str]) -> ColumnElement[str]:
+    """Return the expression of the text that belongs to a column's id; NULL for unknown ones."""
+    known = cast(literal_of(to_json(texts).decode(), Text()), JSONB)
+    return func.jsonb_extract_path_text(known, cast(column, Text()))
 
 
 def insert_rows(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from automations.consumers import follow_leads
-from automations.enrollments import end_enrollments
+from automations.enrollments import end_each, end_enrollments
 from automations.flushing import flush
 from automations.runner import advance
 from automations.sequences import load_automation
@@ -91,6 +91,25 @@ def test_the_same_event_consumed_by_two_at_once_enrolls_once(
     second.result(timeout=20)
 
     assert [one.state for one in practice.enrollments()] == ["live", "live"]
+
+
+def test_ends_for_several_reasons_lock_their_leads_in_one_order(
+    practice: Practice, aside: Callable[..., Future[None]]
+) -> None:
+    practice.publish("A", CREATED, SEND)
+    enter(practice, people=2)
+    first, second = sorted(practice.enrollments(), key=lambda one: one.lead_id or one.id)
+    locking = sql("SELECT id FROM leads WHERE id = :id FOR UPDATE")
+    free = sql("SELECT id FROM leads WHERE id = :id FOR UPDATE SKIP LOCKED")
+    with practice.runtime.database.transaction(practice.clinic, SYSTEM) as uow:
+        uow.session.execute(locking, {"id": first.lead_id})
+        # By the order of their reasons the second lead would be locked first.
+        ending = aside(practice.do, end_each, {first.id: "won", second.id: "booked"})
+        until(lambda: blocked(practice))
+        assert uow.session.scalar(free, {"id": second.lead_id}) == second.lead_id
+    ending.result(timeout=20)
+    ended = {one.id: (one.state, one.exit_reason) for one in practice.enrollments()}
+    assert ended == {first.id: ("ended", "won"), second.id: ("ended", "booked")}
 
 
 def test_passes_and_moves_in_opposite_order_do_not_deadlock(

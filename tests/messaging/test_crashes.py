@@ -154,7 +154,7 @@ def test_a_text_voided_between_the_look_and_the_take_stays_off_the_wire(
     def looked(*given: Any) -> Any:
         seen = list(queued(*given))
         with stage.uow() as uow:
-            void_texts(uow, "campaign", [origin_id], "replied")
+            void_texts(uow, "campaign", {origin_id: "replied"})
         return seen
 
     monkeypatch.setattr(sending, "queued", looked)

@@ -142,7 +142,7 @@ def test_voided_texts_never_leave_and_what_left_is_not_voided(stage: Stage) -> N
     waiting = stage.text(ada)
     origins = [row.origin_id for row in (stage.row(sent), stage.row(waiting)) if row.origin_id]
     with stage.uow() as uow:
-        assert void_texts(uow, "campaign", origins, "booked") == 1
+        assert void_texts(uow, "campaign", dict.fromkeys(origins, "booked")) == 1
     stage.work()
     assert stage.sent_to == [bob.phone]
     row = stage.row(waiting)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
-from crm.core.bulk import among, given, insert_rows
+from crm.core.bulk import among, each_its_own, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication, Template, TemplateVersion
@@ -181,10 +181,11 @@ def _latest_phones() -> Any:
 _PHONES = _latest_phones()
 
 
-def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], reason: str) -> int:
-    """Void what these origins still have queued and return how many; `sending` is never touched.
+def void_texts(uow: UnitOfWork, origin_kind: str, reasons: Mapping[UUID, str]) -> int:
+    """Void what these origins still have queued, each for its reason; return how many there were.
 
-    No event tells of it: whoever ends an origin waits for nothing of it any more.
+    What is `sending` is never touched. No event tells of it: whoever ends an origin waits for
+    nothing of it any more.
     """
     columns = _communications.c
     queued = (
@@ -192,7 +193,7 @@ def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], re
         .where(
             columns.clinic_id == uow.clinic_id,
             columns.origin_kind == origin_kind,
-            among(columns.origin_id, sorted(set(origin_ids))),
+            among(columns.origin_id, sorted(reasons)),
             columns.status == "queued",
         )
         .order_by(columns.id)
@@ -206,7 +207,7 @@ def void_texts(uow: UnitOfWork, origin_kind: str, origin_ids: Sequence[UUID], re
         )
         .values(
             status="voided",
-            reason=reason,
+            reason=each_its_own(columns.origin_id, reasons),
             settled_at=uow.now,
             due_at=None,
             held_reason=None,
