@@ -1,6 +1,7 @@
 """Field encryption and signatures: one data key a clinic, wrapped by the keys of the settings."""
 
 import hmac
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlmodel import Field, col, select
 from crm.core.models import ClinicScoped, DataClass, table_args
 
 _ID_BYTES = 32
+_NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 
 class Undecipherable(Exception):
@@ -60,9 +62,9 @@ class Keyring:
     def decrypt(self, session: Session, clinic_id: UUID, row_id: UUID, token: str) -> str:
         """Return the text of a token. Raises Undecipherable."""
         number, _, sealed = token.partition(":")
-        key = self._keys(session, clinic_id).get(int(number))
+        key = self._numbered(session, clinic_id, number)
         if key is None:
-            raise Undecipherable(number)
+            raise Undecipherable("the token names no data key of the clinic")
         try:
             opened = key.box.decrypt(sealed.encode())
         except InvalidToken as fault:
@@ -80,23 +82,38 @@ class Keyring:
     def is_signed(self, session: Session, clinic_id: UUID, message: bytes, signature: str) -> bool:
         """Whether this clinic's key, by the number it carries, made the signature."""
         number, _, signed = signature.partition(":")
-        keys = {str(known): key for known, key in self._keys(session, clinic_id).items()}
-        return number in keys and hmac.compare_digest(
-            _signed(keys[number], message).encode(), signed.encode()
+        key = self._numbered(session, clinic_id, number)
+        return key is not None and hmac.compare_digest(
+            _signed(key, message).encode(), signed.encode()
         )
 
     def forget(self, clinic_id: UUID) -> None:
         """Drop a clinic's keys from this process, after they were rotated or destroyed."""
         self._unwrapped.pop(clinic_id, None)
 
+    def _numbered(self, session: Session, clinic_id: UUID, number: str) -> _DataKey | None:
+        """Return the key of a number, which another process may have made a moment ago."""
+        if not _NUMBER.fullmatch(number):
+            return None
+        known = self._keys(session, clinic_id)
+        if int(number) not in known:
+            known = self._load(session, clinic_id)
+        return known.get(int(number))
+
     def _keys(self, session: Session, clinic_id: UUID) -> dict[int, _DataKey]:
-        known = self._unwrapped.get(clinic_id)
-        if known is None:
-            rows = session.scalars(select(ClinicKey).where(col(ClinicKey.clinic_id) == clinic_id))
+        return self._unwrapped.get(clinic_id) or self._load(session, clinic_id)
+
+    def _load(self, session: Session, clinic_id: UUID) -> dict[int, _DataKey]:
+        """Read and unwrap the clinic's keys. Raises Undecipherable, and keeps what was known."""
+        columns = select(ClinicKey.number, ClinicKey.wrapped)
+        rows = session.execute(columns.where(col(ClinicKey.clinic_id) == clinic_id)).all()
+        if not rows:
+            raise Undecipherable("the clinic has no data key")
+        try:
             known = {row.number: _data_key(self._master.decrypt(row.wrapped)) for row in rows}
-            if not known:
-                raise Undecipherable("the clinic has no data key")
-            self._unwrapped[clinic_id] = known
+        except InvalidToken as fault:
+            raise Undecipherable("no key of ENCRYPTION_KEYS opens the clinic's data key") from fault
+        self._unwrapped[clinic_id] = known
         return known
 
 
