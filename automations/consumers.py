@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, case, select, update
 
 from automations.enrollments import ORIGIN
-from automations.exits import apply_exits
+from automations.exits import apply_exits, heard_since
 from automations.matching import enroll_matching
 from automations.models import Enrollment
 from crm.compliance.events import AddressSuppressed
@@ -28,17 +28,20 @@ def follow_leads(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
     One consumer for all of a lead's events: two would not keep their order between them.
     """
-    for turn in turns(events):
-        apply_exits(uow, turn)
-        enroll_matching(uow, turn)
+    _follow(uow, events)
 
 
 @consumes(TextReceived, name="automations.follow_replies")
 def follow_replies(uow: UnitOfWork, events: Sequence[TextReceived]) -> None:
     """End what a reply ends, for everybody who uses the phone, then enroll in what it starts."""
+    _follow(uow, events)
+
+
+def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for turn in turns(events):
         apply_exits(uow, turn)
-        enroll_matching(uow, turn)
+        entered = enroll_matching(uow, turn)
+        apply_exits(uow, heard_since(uow, turn, entered))
 
 
 @consumes(AddressSuppressed, name="automations.end_opted_out")

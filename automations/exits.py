@@ -4,15 +4,17 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, cast, select
+from sqlalchemy import Uuid, and_, bindparam, cast, func, select
 
 from automations.definitions import ExitCode, SequenceDefinition
 from automations.enrollments import end_each
 from automations.models import Enrollment
+from automations.subjects import lock_people
 from automations.versions import definitions
 from crm.compliance.events import AddressSuppressed
-from crm.contacts.queries import families, people_at
-from crm.core.events import Event, EventRow
+from crm.contacts.queries import addresses_of, canonical_ids, families, people_at
+from crm.core.bulk import among
+from crm.core.events import Event, EventRow, decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.events import LeadStageChanged
@@ -65,6 +67,37 @@ def apply_exits(uow: UnitOfWork, events: Sequence[Event]) -> None:
     end_each(uow, reasons)
 
 
+def heard_since(
+    uow: UnitOfWork, events: Sequence[Event], contact_ids: Collection[UUID]
+) -> list[Event]:
+    """Return what these people said after the first of these events, where it ends anything.
+
+    An address's events and a lead's are consumed apart: a lead that is taken up late may find that
+    its answer has come and gone. The subjects are locked, so that none is missed in between.
+    """
+    if not contact_ids:
+        return []
+    c = _events.c
+    first = select(func.min(c.seq)).where(
+        c.clinic_id == uow.clinic_id, c.id.in_([event.id for event in events])
+    )
+    later = and_(c.clinic_id == uow.clinic_id, _is_heard(), c.seq > first.scalar_subquery())
+    rows = uow.session.execute(select(c.id, c.order_key).where(later)).all()
+    if not rows:
+        return []
+    canonical = canonical_ids(uow, sorted(contact_ids)).values()
+    theirs = {used.address_id for used in addresses_of(uow, canonical)}
+    ids = [row.id for row in rows if row.order_key in theirs]
+    found = select(_events).where(c.clinic_id == uow.clinic_id, among(c.id, ids)).order_by(c.seq)
+    return [decode(row) for row in uow.session.execute(found)] if ids else []
+
+
+def _is_heard() -> Any:
+    # As written in the index, which no parameter would be seen to fit.
+    names = [TextReceived.name, AddressSuppressed.name]
+    return _events.c.name.in_(bindparam("heard", names, expanding=True, literal_execute=True))
+
+
 def _of_leads(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:
     moves = [event for event in events if isinstance(event, LeadStageChanged)]
     live = _live(uow, _enrollments.c.lead_id, {event.lead_id for event in moves})
@@ -78,6 +111,8 @@ def _of_addresses(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Ev
         return
     people = people_at(uow, {event.address_id for event in told})
     roots = families(uow, {one for everybody in people.values() for one in everybody})
+    # Whoever enrolls one of them just now is waited for, or sees these events; see `heard_since`.
+    lock_people(uow, set(roots))
     live = _live(uow, _enrollments.c.contact_id, set(roots))
     for event in told:
         users = set(people.get(event.address_id, ()))

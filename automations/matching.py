@@ -46,8 +46,10 @@ class Passage:
     is_live: bool
 
 
-def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> None:
+def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> set[UUID]:
     """Enroll the subjects of these events in every automation that the events start.
+
+    Returns the contacts of those who entered.
 
     The events are of different subjects, or in the order in which they happened. Whoever may not
     enter is refused on record, with the reason; resuming a paused automation lets none of them in.
@@ -66,8 +68,7 @@ def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> None:
         if entry.subject in facts
         and entry.automation.definition.trigger.matches(entry.event, facts[entry.subject])
     ]
-    if matching:
-        _enroll(uow, matching, facts)
+    return _enroll(uow, matching, facts) if matching else set()
 
 
 def subject_of(event: Event) -> Subject | None:
@@ -90,8 +91,8 @@ def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | No
     return "paused" if entry.automation.is_paused else None
 
 
-def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> None:
-    """Let in who may enter, and put the others on record."""
+def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> set[UUID]:
+    """Let in who may enter, and put the others on record; return the contacts of who entered."""
     passages = _passages(uow, entries)
     refused: list[tuple[Entry, str]] = []
     entering: list[Entry] = []
@@ -111,6 +112,7 @@ def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Fact
     refused += [(entry, "already_in") for entry in entering if entry.id not in entered]
     _tell(uow, [entry for entry in entering if entry.id in entered])
     _tell_refused(uow, refused)
+    return {entry.subject.contact_id for entry in entering if entry.id in entered}
 
 
 def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUID], list[Passage]]:

@@ -53,6 +53,17 @@ def lock_facts(uow: UnitOfWork, subjects: Iterable[Subject]) -> dict[Subject, Fa
     return known
 
 
+def lock_people(uow: UnitOfWork, contact_ids: set[UUID]) -> None:
+    """Lock contacts, then all of their leads, as `lock_facts` does: nobody enrolls them meanwhile.
+
+    A lead that is made meanwhile is not consumed before its commit.
+    """
+    c = _leads.c
+    theirs = select(c.id).where(c.clinic_id == uow.clinic_id, c.contact_id.in_(contact_ids))
+    _lock_contacts(uow, contact_ids)
+    _lock_leads(uow, set(uow.session.scalars(theirs)) if contact_ids else set())
+
+
 def _lock_contacts(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID, str]:
     if not contact_ids:
         return {}

@@ -61,6 +61,13 @@ class EventRow(ClinicScoped, table=True):
     __table_args__ = table_args(
         Index("ix_events_contact", "clinic_id", "contact_id", "id"),
         Index("ix_events_lead", "clinic_id", "lead_id", "id"),
+        # What ends sequences is looked for by whoever starts one late; it is few among many.
+        Index(
+            "ix_events_heard",
+            "clinic_id",
+            "seq",
+            postgresql_where=text("name IN ('text.received', 'address.suppressed')"),
+        ),
     )
     retention = DataClass.LEAD
     is_append_only = True

@@ -45,6 +45,13 @@ def events() -> None:
     )
     op.create_index("ix_events_contact", "events", ["clinic_id", "contact_id", "id"])
     op.create_index("ix_events_lead", "events", ["clinic_id", "lead_id", "id"])
+    op.create_index(
+        "ix_events_heard",
+        "events",
+        ["clinic_id", "seq"],
+        unique=False,
+        postgresql_where=sa.text("name IN ('text.received', 'address.suppressed')"),
+    )
 
 
 def deliveries() -> None:

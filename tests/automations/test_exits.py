@@ -3,9 +3,10 @@
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import col, select
 
-from automations.consumers import end_opted_out, follow_replies
+from automations.consumers import end_opted_out, follow_leads, follow_replies
 from automations.definitions import DEFAULT_EXITS, SequenceDefinition
 from automations.enrollments import end_by_hand, end_enrollments, end_for_contacts, end_for_leads
 from automations.events import EnrollmentEnded
@@ -14,10 +15,10 @@ from automations.models import Enrollment
 from crm.compliance.events import AddressSuppressed
 from crm.contacts.models import Address, Contact
 from crm.core.errors import NotFound
-from crm.core.events import decode
+from crm.core.events import Delivery, decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
-from pipelines.events import LeadStageChanged
+from pipelines.events import LeadCreated, LeadStageChanged
 from tests.automations.conftest import CREATED, DAY, SEND, Practice
 
 PHONE = "+12125550177"
@@ -44,6 +45,11 @@ def suppressed(address_id: UUID, channel: str = "sms") -> AddressSuppressed:
     return AddressSuppressed(
         order_key=address_id, address_id=address_id, channel=channel, reason="stop"
     )
+
+
+def merge(uow: UnitOfWork, old: UUID, new: UUID) -> None:
+    uow.get(Contact, old).merged_into_id = new
+    uow.session.flush()
 
 
 def moved(to_kind: str) -> LeadStageChanged:
@@ -154,12 +160,7 @@ def test_a_reply_ends_the_sequences_of_who_was_merged(practice: Practice) -> Non
     old, new = practice.person("+12125550178"), practice.person(PHONE)
     practice.lead(old)
     practice.work()
-
-    def merge(uow: UnitOfWork) -> None:
-        uow.get(Contact, old).merged_into_id = new
-        uow.session.flush()
-
-    practice.do(merge)
+    practice.do(merge, old, new)
     practice.emit(text_from(address(practice)))
     practice.work()
 
@@ -205,6 +206,51 @@ def test_an_earlier_reply_that_is_consumed_late_ends_nothing_that_began_later(
     practice.do(lambda uow: follow_replies.run(uow, [early]))
 
     assert reasons(practice) == [None]
+
+
+def test_a_reply_that_is_consumed_before_a_late_lead_ends_its_sequence_all_the_same(
+    practice: Practice,
+) -> None:
+    practice.publish("A", CREATED, SEND, DAY)
+    practice.publish("deaf", CREATED, DAY, exits=["booked"])
+    person, other = practice.person(PHONE), practice.person("+12125550188")
+    practice.lead(person)
+    practice.lead(other)
+    late = [decode(row) for row in practice.told(LeadCreated)]
+    practice.do(lambda uow: uow.session.execute(delete(Delivery)))
+    help_me, said = text_from(address(practice), "help"), text_from(address(practice))
+    practice.emit(help_me, said)
+    practice.work()
+
+    for _ in range(2):
+        practice.do(lambda uow: follow_leads.run(uow, late))
+
+    ends = {one.contact_id: one.exit_reason for one in practice.enrollments("A")}
+    assert ends == {person: "replied", other: None}
+    assert [one.exit_reason for one in practice.enrollments("deaf")] == [None, None]
+    practice.work()
+    assert [text.contact_id for text in practice.texts()] == [other]
+
+
+@pytest.mark.parametrize("keyword", ["help", "stop"])
+def test_what_is_no_reply_ends_no_late_sequence(practice: Practice, keyword: str) -> None:
+    practice.publish("A", CREATED, DAY)
+    practice.lead(practice.person(PHONE))
+    [late] = [decode(row) for row in practice.told(LeadCreated)]
+    practice.emit(text_from(address(practice), keyword))
+    practice.do(lambda uow: follow_leads.run(uow, [late]))
+    assert reasons(practice) == [None]
+
+
+def test_an_opt_out_of_who_was_merged_meanwhile_ends_a_late_sequence(practice: Practice) -> None:
+    practice.publish("A", CREATED, DAY)
+    kept, merged = practice.person(PHONE), practice.person("+12125550188")
+    practice.lead(merged)
+    [late] = [decode(row) for row in practice.told(LeadCreated)]
+    practice.do(merge, merged, kept)
+    practice.emit(suppressed(address(practice)))
+    practice.do(lambda uow: follow_leads.run(uow, [late]))
+    assert reasons(practice) == ["opted_out"]
 
 
 def test_exits_that_run_twice_change_nothing(practice: Practice) -> None:
