@@ -1,17 +1,18 @@
 """What automations do when something happens to leads, addresses and texts."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, select, update
+from sqlalchemy import and_, bindparam, select
 
 from automations.enrollments import ORIGIN
 from automations.exits import apply_exits, heard_since
 from automations.matching import enroll_matching
 from automations.models import Enrollment
+from automations.runner import Named, advance_here
 from crm.compliance.events import AddressSuppressed
-from crm.core.bulk import among
+from crm.core.bulk import given
 from crm.core.events import Event, consumes
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CommunicationSettled, TextReceived
@@ -41,7 +42,8 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for turn in turns(events):
         apply_exits(uow, turn)
         entered = enroll_matching(uow, turn)
-        apply_exits(uow, heard_since(uow, turn, entered))
+        apply_exits(uow, heard_since(uow, turn, {one.contact_id for one in entered}))
+        advance_here(uow, entered)
 
 
 @consumes(AddressSuppressed, name="automations.end_opted_out")
@@ -52,26 +54,18 @@ def end_opted_out(uow: UnitOfWork, events: Sequence[AddressSuppressed]) -> None:
 
 @consumes(CommunicationSettled, name="automations.wake_settled")
 def wake_settled(uow: UnitOfWork, events: Sequence[CommunicationSettled]) -> None:
-    """Let those enrollments go on that wait for just these communications."""
-    settled = {event.communication_id for event in events if event.origin_kind == ORIGIN}
-    if not settled:
-        return
-    c = _enrollments.c
-    woken = uow.session.scalars(
-        update(_enrollments)
-        .where(c.clinic_id == uow.clinic_id, c.id.in_(_awaiting(uow, settled)))
-        # Who is looking at it right now keeps the lease; he sees what was settled.
-        .values(
-            due_at=uow.now,
-            lease_until=case((c.lease_token.is_(None), uow.reserved_until), else_=c.lease_until),
-        )
-        .returning(c.id)
-    ).all()
-    uow.ring("enrollments", woken)
+    """Let those enrollments go on that wait for just these communications.
+
+    Whoever looks at one right now sees what was settled, and goes on by himself.
+    """
+    settled = sorted({event.communication_id for event in events if event.origin_kind == ORIGIN})
+    if settled:
+        values = {"clinic": uow.clinic_id, "ids": settled}
+        advance_here(uow, [Named(*row) for row in uow.session.execute(_AWAITING, values)])
 
 
-def _awaiting(uow: UnitOfWork, communication_ids: Collection[UUID]) -> Any:
-    """Return the ids of those that wait for just these communications, locked in their order."""
+def _awaiting() -> Any:
+    """Those that wait for just the given communications."""
     c = _enrollments.c
     its = and_(
         _communications.c.clinic_id == c.clinic_id,
@@ -79,19 +73,20 @@ def _awaiting(uow: UnitOfWork, communication_ids: Collection[UUID]) -> Any:
         _communications.c.dedupe_key == c.awaits,
     )
     return (
-        select(c.id)
+        select(c.id, c.contact_id, c.lead_id)
         .join(_communications, its)
         .where(
-            c.clinic_id == uow.clinic_id,
-            among(_communications.c.id, sorted(communication_ids)),
+            c.clinic_id == bindparam("clinic"),
+            given(_communications.c.id),
             _communications.c.origin_kind == ORIGIN,
             c.state == "live",
             c.dead_at.is_(None),
         )
         .order_by(c.id)
-        .with_for_update(of=_enrollments)
-        .scalar_subquery()
     )
+
+
+_AWAITING = _awaiting()
 
 
 def turns(events: Sequence[Event]) -> Iterator[list[Event]]:

@@ -12,11 +12,9 @@ from automations.events import EnrollmentEnded, StepTaken
 from automations.models import Enrollment, StepRun
 from automations.outcomes import MoveLead, QueueText
 from automations.walking import FINISHED, Pass, Taken, key_of
-from crm.core.errors import LeaseLost
 from crm.core.events import Event
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.core.work import Claim
 from crm.messaging.actions import OutboundText, queue_texts
 from pipelines.actions import Move, move_leads
 
@@ -25,11 +23,14 @@ NO_PHONE = "no_phone"
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 
 
-def flush(uow: UnitOfWork, claim: Claim, passes: Sequence[Pass]) -> None:
-    """Write a chunk of passes: texts, positions, step runs, events, and the moves at last."""
+def flush(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
+    """Write a chunk of passes: texts, positions, step runs, events, and the moves at last.
+
+    The enrollments are locked; see `runner.hold`.
+    """
     missing = _queue_texts(uow, passes)
     settled = [_without_text(uow, one) if one.awaits in missing else one for one in passes]
-    _write_positions(uow, claim, settled)
+    _write_positions(uow, settled)
     _record(uow, settled, missing)
     _move_leads(uow, settled)
 
@@ -107,7 +108,6 @@ _PLACE = (
     .where(
         _enrollments.c.clinic_id == bindparam("clinic"),
         _enrollments.c.id == _placed.c.id,
-        _enrollments.c.lease_token == bindparam("token"),
     )
     .values(
         step=_placed.c.step,
@@ -125,8 +125,8 @@ _PLACE = (
 )
 
 
-def _write_positions(uow: UnitOfWork, claim: Claim, passes: Sequence[Pass]) -> None:
-    """Write where the enrollments stand now, and give them back. Raises LeaseLost."""
+def _write_positions(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
+    """Write where the enrollments stand now, and give them back."""
     values = {
         "ids": [one.standing.id for one in passes],
         "steps": [one.step for one in passes],
@@ -135,13 +135,10 @@ def _write_positions(uow: UnitOfWork, claim: Claim, passes: Sequence[Pass]) -> N
         "due": [one.due_at for one in passes],
         "exits": [one.exit_reason for one in passes],
         "clinic": uow.clinic_id,
-        "token": claim.token,
         "now": uow.now,
         "reserved": uow.reserved_until,
     }
-    written: Any = uow.session.execute(_PLACE, values)
-    if written.rowcount != len(passes):
-        raise LeaseLost(ORIGIN)
+    uow.session.execute(_PLACE, values)
     due = [one.standing.id for one in passes if one.due_at is not None and one.due_at <= uow.now]
     uow.ring("enrollments", due)
 

@@ -13,6 +13,7 @@ from automations.events import EnrollmentRefused, EnrollmentStarted
 from automations.facts import Facts
 from automations.keys import derived_id
 from automations.models import Enrollment
+from automations.runner import Named
 from automations.subjects import Subject, lock_facts
 from automations.versions import Published, published_automations
 from crm.core.events import Event, EventRow
@@ -46,10 +47,8 @@ class Passage:
     is_live: bool
 
 
-def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> set[UUID]:
-    """Enroll the subjects of these events in every automation that the events start.
-
-    Returns the contacts of those who entered.
+def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
+    """Enroll the subjects of these events in all that the events start; return who entered.
 
     The events are of different subjects, or in the order in which they happened. Whoever may not
     enter is refused on record, with the reason; resuming a paused automation lets none of them in.
@@ -68,7 +67,7 @@ def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> set[UUID]:
         if entry.subject in facts
         and entry.automation.definition.trigger.matches(entry.event, facts[entry.subject])
     ]
-    return _enroll(uow, matching, facts) if matching else set()
+    return _enroll(uow, matching, facts) if matching else []
 
 
 def subject_of(event: Event) -> Subject | None:
@@ -91,8 +90,8 @@ def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | No
     return "paused" if entry.automation.is_paused else None
 
 
-def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> set[UUID]:
-    """Let in who may enter, and put the others on record; return the contacts of who entered."""
+def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> list[Named]:
+    """Let in who may enter, and put the others on record; return who entered."""
     passages = _passages(uow, entries)
     refused: list[tuple[Entry, str]] = []
     entering: list[Entry] = []
@@ -110,9 +109,10 @@ def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Fact
     end_enrollments(uow, restarted, "restarted")
     entered = _insert(uow, entering)
     refused += [(entry, "already_in") for entry in entering if entry.id not in entered]
-    _tell(uow, [entry for entry in entering if entry.id in entered])
+    let_in = [entry for entry in entering if entry.id in entered]
+    _tell(uow, let_in)
     _tell_refused(uow, refused)
-    return {entry.subject.contact_id for entry in entering if entry.id in entered}
+    return [Named(entry.id, entry.subject.contact_id, entry.subject.lead_id) for entry in let_in]
 
 
 def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUID], list[Passage]]:
@@ -159,9 +159,7 @@ def _insert(uow: UnitOfWork, entries: Sequence[Entry]) -> set[UUID]:
         for entry in entries
     ]
     statement = insert(_enrollments).on_conflict_do_nothing().returning(_enrollments.c.id)
-    entered = set(uow.session.scalars(statement, rows))
-    uow.ring("enrollments", sorted(entered))
-    return entered
+    return set(uow.session.scalars(statement, rows))
 
 
 def _tell(uow: UnitOfWork, entries: Sequence[Entry]) -> None:

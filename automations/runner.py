@@ -1,14 +1,16 @@
 """The runner: a chunk of one clinic's due enrollments, decided one by one and written together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, case, select
+from sqlalchemy import Uuid, and_, bindparam, case, select, update
 
 from automations.flushing import flush
 from automations.models import Automation, Enrollment
+from automations.outcomes import QueueText
 from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
@@ -24,7 +26,21 @@ from crm.messaging.models import Communication
 
 AUTOMATION = Principal("automation")
 
-Flusher = Callable[[UnitOfWork, Claim, Sequence[Pass]], None]
+Flusher = Callable[[UnitOfWork, Sequence[Pass]], None]
+
+
+class Named(NamedTuple):
+    """An enrollment and whom it is about."""
+
+    id: UUID
+    contact_id: UUID
+    lead_id: UUID | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """Whom it is about."""
+        return Subject(self.contact_id, self.lead_id)
+
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
@@ -44,16 +60,57 @@ def advance(runtime: Runtime, claim: Claim, flusher: Flusher = flush) -> None:
     with runtime.database.transaction(
         claim.clinic_id, AUTOMATION, step="advance", plans=INDEXED
     ) as uow:
-        passes = [walk(standing, uow.now) for standing in hold(uow, claim)]
+        ours = {"clinic": uow.clinic_id, "ids": claim.ids, "token": claim.token}
+        named = [Named(*row) for row in uow.session.execute(_NAMED, ours)]
+        passes = [walk(standing, uow.now) for standing in hold(uow, named, claim.token)]
         if passes:
-            flusher(uow, claim, passes)
+            flusher(uow, passes)
 
 
-def hold(uow: UnitOfWork, claim: Claim) -> list[Standing]:
-    """Lock the subjects and then the enrollments that we still hold; return where they stand."""
-    ours = {"clinic": uow.clinic_id, "ids": claim.ids, "token": claim.token}
-    named = uow.session.execute(_NAMED, ours).all()
-    facts = lock_facts(uow, [Subject(row.contact_id, row.lead_id) for row in named])
+def advance_here(uow: UnitOfWork, named: Sequence[Named]) -> None:
+    """Take enrollments that nobody holds to their next wait, in the transaction that found them.
+
+    Whoever moves a lead, or cannot decide, is left to a worker: a fault of theirs is then their
+    own, and not that of the event which brought them here.
+    """
+    if not named:
+        return
+    with uow.acting_as(AUTOMATION):
+        found = _readable(uow, named)
+        passes = [one for standing in found if (one := _quiet_pass(standing, uow.now))]
+        if passes:
+            flush(uow, passes)
+    left = sorted({one.id for one in named} - {one.standing.id for one in passes})
+    if left:
+        values = {"clinic": uow.clinic_id, "ids": left, "now": uow.now}
+        rung = uow.session.scalars(_LEAVE, {**values, "reserved": uow.reserved_until})
+        uow.ring("enrollments", rung.all())
+
+
+def _readable(uow: UnitOfWork, named: Sequence[Named]) -> Sequence[Standing]:
+    """Hold these enrollments; none of them where what is kept of one cannot be read."""
+    try:
+        return hold(uow, named, None)
+    except ValueError:
+        return ()
+
+
+def _quiet_pass(standing: Standing, now: datetime) -> Pass | None:
+    """Return a pass that waits, ends or queues texts; None for any other, and for a faulty one."""
+    try:
+        one = walk(standing, now)
+    except Exception:
+        return None
+    return one if all(isinstance(effect, QueueText) for effect in one.effects) else None
+
+
+def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[Standing]:
+    """Lock the subjects, then the enrollments that are live and held under the token.
+
+    Without a token, those that nobody holds. Returns where they stand.
+    """
+    facts = lock_facts(uow, [one.subject for one in named])
+    ours = {"clinic": uow.clinic_id, "ids": [one.id for one in named], "token": token}
     rows = uow.session.execute(_LOCK, ours).all()
     parsed = definitions(uow, {row.version_id for row in rows})
     return [
@@ -78,16 +135,16 @@ def hold(uow: UnitOfWork, claim: Claim) -> list[Standing]:
 
 def _named() -> Any:
     c = _enrollments.c
-    return select(c.contact_id, c.lead_id).where(*_ours())
+    return select(c.id, c.contact_id, c.lead_id).where(*_ours())
 
 
 def _ours() -> Sequence[Any]:
-    """The enrollments of a claim that its worker still holds."""
+    """The enrollments that are held under the token, or those that nobody holds."""
     c = _enrollments.c
     return (
         c.clinic_id == bindparam("clinic"),
         given(c.id),
-        c.lease_token == bindparam("token"),
+        c.lease_token.is_not_distinct_from(bindparam("token", type_=Uuid)),
     )
 
 
@@ -114,7 +171,19 @@ def _lock() -> Any:
     )
 
 
-_NAMED, _LOCK = _named(), _lock()
+def _leave() -> Any:
+    """Leave enrollments to a worker: due now, for whoever hears of it first."""
+    c = _enrollments.c
+    return (
+        update(_enrollments)
+        .where(c.clinic_id == bindparam("clinic"), given(c.id), c.lease_token.is_(None))
+        .where(c.state == "live", c.dead_at.is_(None))
+        .values(due_at=bindparam("now"), lease_until=bindparam("reserved"))
+        .returning(c.id)
+    )
+
+
+_NAMED, _LOCK, _LEAVE = _named(), _lock(), _leave()
 ENROLLMENTS = Work(
     "enrollments", "enrollments", advance, title=N_("Somebody in a sequence"), lead="t.lead_id"
 )

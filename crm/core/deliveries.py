@@ -6,7 +6,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.engine import Row
 
 from crm.core.bulk import given
-from crm.core.database import FRESH
+from crm.core.database import INDEXED
 from crm.core.errors import N_
 from crm.core.events import Delivery, Event, EventRow, decode
 from crm.core.principal import SYSTEM
@@ -28,7 +28,8 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
 
     Raises LeaseLost when another worker has taken one of them over; then nothing was done.
     """
-    with runtime.database.transaction(claim.clinic_id, SYSTEM, step="deliver", plans=FRESH) as uow:
+    open_transaction = runtime.database.transaction
+    with open_transaction(claim.clinic_id, SYSTEM, step="deliver", plans=INDEXED) as uow:
         assert_held(uow.session, DELIVERIES, claim, claim.ids)
         by_consumer: dict[str, list[Event]] = {}
         rows = _claimed(uow, claim)

@@ -1,6 +1,7 @@
 """The unit of work: one transaction of one clinic, its instant, its events and its rings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -67,6 +68,15 @@ class UnitOfWork:
     def reserved_until(self) -> datetime:
         """The `lease_until` of a due row written now, so that its ring comes before the sweep."""
         return self.now + RING_GRACE
+
+    @contextmanager
+    def acting_as(self, principal: Principal) -> Iterator[None]:
+        """Let somebody else be on record for what is written meanwhile."""
+        before, self.principal = self.principal, principal
+        try:
+            yield
+        finally:
+            self.principal = before
 
     def emit(self, events: Event | Iterable[Event]) -> None:
         """Store events and one delivery for each of their consumers; ring after the commit.

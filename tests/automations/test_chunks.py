@@ -26,9 +26,9 @@ def test_a_pass_that_dies_has_done_nothing(practice: Practice, is_written: bool)
     before = practice.enrollments()
     [claim] = practice.claim("enrollments")
 
-    def dying(uow: UnitOfWork, claim: Claim, passes: Sequence[Pass]) -> None:
+    def dying(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
         if is_written:
-            flush(uow, claim, passes)
+            flush(uow, passes)
         raise InterruptedError
 
     with pytest.raises(InterruptedError):

@@ -97,7 +97,7 @@ def test_ends_for_several_reasons_lock_their_leads_in_one_order(
     practice: Practice, aside: Callable[..., Future[None]]
 ) -> None:
     practice.publish("A", CREATED, SEND)
-    enter(practice, people=2)
+    practice.enter(people=2)
     first, second = sorted(practice.enrollments(), key=lambda one: one.lead_id or one.id)
     locking = sql("SELECT id FROM leads WHERE id = :id FOR UPDATE")
     free = sql("SELECT id FROM leads WHERE id = :id FOR UPDATE SKIP LOCKED")
