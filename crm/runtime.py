@@ -16,7 +16,7 @@ from crm.core.settings import Settings
 from crm.core.uow import Doorbell, SilentDoorbell
 from crm.messaging.channels.base import Account, Channel, Channels
 from crm.messaging.channels.sandbox import Sandbox
-from workers.broker import Doorbell as RedisDoorbell
+from workers.doorbell import Doorbell as RedisDoorbell
 
 
 class NotConfigured(RuntimeError):

@@ -5,19 +5,16 @@ a lost message costs a few seconds (the sweep rings again), never an item.
 """
 
 import random
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from threading import Event
 from typing import Any
-from uuid import UUID
 
 import redis
 from dramatiq import Message, MessageProxy, Middleware, Worker
 from dramatiq.broker import Broker
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
-from dramatiq.logging import get_logger
 from dramatiq.middleware import CurrentMessage, Retries, ShutdownNotifications
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
@@ -25,9 +22,7 @@ from redis.retry import Retry
 QUEUES = ("urgent", "default", "bulk")
 RUN_WORK = "run_work"
 NAMESPACE = "frontdesk"
-RING_TIMEOUT_S = 0.1
-RING_CHUNK = 100
-BREAKER_S = 1.0
+MOST_WAITING = 10_000
 
 _SAFETY_NET_S = 5.0
 _STOPPING_WAIT_S = 0.05
@@ -35,6 +30,14 @@ _COMMAND_TIMEOUT_S = 5.0
 _DEAD_MESSAGE_TTL_MS = 3_600_000
 _LUA_UNPACK = 1_000
 _BELLS_KEPT = 32
+
+# Put before Dramatiq's own script: while nobody works, rings must not fill a Redis that evicts
+# nothing. One that is dropped loses nothing: the sweep finds its rows.
+_ROOM_LUA = f"""
+if ARGV[1] == "enqueue" and redis.call("llen", KEYS[1] .. ":" .. ARGV[3]) >= {MOST_WAITING} then
+    return
+end
+"""
 
 # Appended to Dramatiq's own script, so that a message and its bell are one atomic step and one
 # round trip. The bells are trimmed: more of them than waiting processes wake nobody.
@@ -68,7 +71,9 @@ class DoorbellBroker(RedisBroker):
         self.stopping = Event()
         self.consumers: set[DoorbellConsumer] = set()
         stock = bytes(self.scripts["dispatch"].script)  # type: ignore[arg-type]
-        self.scripts["dispatch"] = client.register_script(stock + _BELL_LUA.encode())
+        self.scripts["dispatch"] = client.register_script(
+            _ROOM_LUA.encode() + stock + _BELL_LUA.encode()
+        )
 
     @property
     def consumer_class(self) -> type["DoorbellConsumer"]:
@@ -203,46 +208,6 @@ class DoorbellConsumer(_RedisConsumer):
         self.broker.do_fetch(self.queue_name, 0)
 
 
-class Doorbell:
-    """Tells idle workers that rows are due; a hint that may be lost and never hurts its caller."""
-
-    def __init__(
-        self, redis_url: str, *, namespace: str = NAMESPACE, client: redis.Redis | None = None
-    ) -> None:
-        self._logger = get_logger(__name__, type(self))  # type: ignore[no-untyped-call]
-        self._closed_until = 0.0
-        self._broker = DoorbellBroker(
-            redis_url,
-            client=client or _ringing_client(redis_url),
-            namespace=namespace,
-            middleware=[],
-            maintenance_chance=0,
-        )
-
-    def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
-        """Send the ids of due work to a queue; never raises, gives up after about 0.1 s.
-
-        Without ids the worker claims whatever is due of this kind.
-        """
-        started = time.monotonic()
-        if started < self._closed_until:
-            return
-        try:
-            for chunk in _chunks(ids):
-                self._broker.enqueue(
-                    Message(queue, RUN_WORK, args=(kind, chunk), kwargs={}, options={})
-                )
-                if time.monotonic() - started > RING_TIMEOUT_S:
-                    return  # The sweep rings for the rest.
-        except Exception as error:  # A ring is a hint: whatever fails here must not fail a request.
-            self._closed_until = time.monotonic() + BREAKER_S
-            self._logger.warning("Redis did not take a ring: %s.", type(error).__name__)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._broker.close()
-
-
 def build_broker(
     redis_url: str, *, heartbeat_ms: int = 15_000, namespace: str = NAMESPACE
 ) -> DoorbellBroker:
@@ -271,20 +236,3 @@ def build_broker(
     for queue_name in QUEUES:
         broker.declare_queue(queue_name)
     return broker
-
-
-def _ringing_client(redis_url: str) -> redis.Redis:
-    # RESP 2 without driver info connects without a handshake: nothing to wait for but the ring.
-    return redis.Redis.from_url(
-        redis_url,
-        socket_timeout=RING_TIMEOUT_S,
-        socket_connect_timeout=RING_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        driver_info=None,
-    )
-
-
-def _chunks(ids: Sequence[UUID]) -> list[list[str]]:
-    texts = [str(value) for value in ids]
-    return [texts[at : at + RING_CHUNK] for at in range(0, len(texts), RING_CHUNK)] or [[]]

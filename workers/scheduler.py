@@ -50,16 +50,16 @@ def build_scheduler(runtime: Runtime, doorbell: Doorbell, *, slots: int) -> Back
 def sweep(runtime: Runtime, doorbell: Doorbell, *, slots: int) -> int:
     """Ring for every kind of work that is due, once a chunk and never more than `slots` times.
 
-    Returns how often it rang. A lost database is looked for again at the next tick.
+    It does not ring again while its last ring for a kind waits: see `Doorbell.ring_due`. Returns
+    how often it rang. A lost database is looked for again at the next tick.
     """
     rung = 0
     try:
         for kind, queue, rows in _due(runtime):
             chunks = -(-rows // runtime.work[kind].limit)
-            for _ in range(min(chunks, slots)):
-                doorbell.ring(kind, [], queue)
+            if times := doorbell.ring_due(kind, queue, min(chunks, slots)):
                 killpoints.reached("scheduler.after_ring")
-                rung += 1
+                rung += times
     except DBAPIError as fault:
         log.warning("scheduler.database_unreachable", error=type(fault).__name__)
     return rung

@@ -39,12 +39,19 @@ class Doorbell(Protocol):
     def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
         """Say that rows of this kind are due now."""
 
+    def ring_due(self, kind: str, queue: str, times: int) -> int:
+        """Let workers claim whatever is due of a kind, up to so often; return how often it rang."""
+
 
 class SilentDoorbell:
     """Rings nobody: the sweep finds the work (tests, command line)."""
 
     def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
         """Do nothing."""
+
+    def ring_due(self, kind: str, queue: str, times: int) -> int:
+        """Do nothing."""
+        return 0
 
 
 @dataclass

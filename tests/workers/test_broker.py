@@ -15,7 +15,8 @@ from redis.retry import Retry
 
 from tests.fakes.valkey import ValkeyServer
 from tests.fakes.waiting import until
-from workers.broker import QUEUES, Doorbell, DoorbellBroker, build_broker
+from workers.broker import QUEUES, DoorbellBroker, build_broker
+from workers.doorbell import Doorbell
 
 Heard = list[tuple[str, list[str]]]
 
@@ -81,7 +82,7 @@ def test_a_ring_reaches_the_actor_on_each_queue(valkey: ValkeyServer, queue: str
 
 def test_a_ring_without_ids_asks_for_whatever_is_due(valkey: ValkeyServer) -> None:
     with listening(valkey.url) as (_, _, heard), bell(valkey.url) as doorbell:
-        doorbell.ring("enrollments", [], "default")
+        assert doorbell.ring_due("enrollments", "default", 1) == 1
         until(lambda: bool(heard))
     assert heard == [("enrollments", [])]
 
@@ -275,7 +276,7 @@ def test_a_ring_tries_once_and_not_again_while_the_breaker_is_open(
     doorbell = Doorbell("unix:///nowhere", client=redis.Redis(connection_pool=pool))
     monkeypatch.setattr(CountingConnection, "attempts", 0)
     now = [100.0]
-    monkeypatch.setattr("workers.broker.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("workers.doorbell.time.monotonic", lambda: now[0])
     for _ in range(5):
         doorbell.ring("deliveries", [uuid4()], "default")
     assert CountingConnection.attempts == 1
