@@ -42,7 +42,8 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for turn in turns(events):
         apply_exits(uow, turn)
         entered = enroll_matching(uow, turn)
-        apply_exits(uow, heard_since(uow, turn, {one.contact_id for one in entered}))
+        heard = heard_since(uow, turn, {one.contact_id for one in entered})
+        apply_exits(uow, heard, only={one.id for one in entered})
         advance_here(uow, entered)
 
 

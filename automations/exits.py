@@ -45,13 +45,18 @@ def exit_reason(definition: SequenceDefinition, event: Event) -> ExitCode | None
     return next((code for code in exits_of(event) if code in definition.exits), None)
 
 
-def apply_exits(uow: UnitOfWork, events: Sequence[Event]) -> None:
+def apply_exits(
+    uow: UnitOfWork, events: Sequence[Event], only: Collection[UUID] | None = None
+) -> None:
     """End the live enrollments that began before these events and whose sequences exit on them.
 
     A lead's events touch the lead's enrollments; an address's, those of everybody who uses it.
+    `only` these enrollments, if it is given: their subjects are locked already.
     """
     telling = [event for event in events if exits_of(event)]
-    touched = [*_of_leads(uow, telling), *_of_addresses(uow, telling)]
+    touched = [*_of_leads(uow, telling), *_of_addresses(uow, telling, may_lock=only is None)]
+    if only is not None:
+        touched = [(event, row) for event, row in touched if row.id in only]
     if not touched:
         return
     seqs = _seqs(uow, {event.id for event, _ in touched})
@@ -105,14 +110,17 @@ def _of_leads(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event,
         yield from ((event, row) for row in live if row.lead_id == event.lead_id)
 
 
-def _of_addresses(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:
+def _of_addresses(
+    uow: UnitOfWork, events: Sequence[Event], *, may_lock: bool
+) -> Iterator[tuple[Event, Any]]:
     told = [event for event in events if isinstance(event, TextReceived | AddressSuppressed)]
     if not told:
         return
     people = people_at(uow, {event.address_id for event in told})
     roots = families(uow, {one for everybody in people.values() for one in everybody})
-    # Whoever enrolls one of them just now is waited for, or sees these events; see `heard_since`.
-    lock_people(uow, set(roots))
+    if may_lock:
+        # Whoever enrolls one of them just now is waited for, or sees these events: `heard_since`.
+        lock_people(uow, set(roots))
     live = _live(uow, _enrollments.c.contact_id, set(roots))
     for event in told:
         users = set(people.get(event.address_id, ()))

@@ -165,7 +165,7 @@ def _lock() -> Any:
         .join(_automations, its)
         .join(_clinics, _clinics.c.id == c.clinic_id)
         .outerjoin(_communications, awaited)
-        .where(*_ours(), c.state == "live")
+        .where(*_ours(), c.state == "live", c.dead_at.is_(None))
         .order_by(c.id)
         .with_for_update(of=_enrollments)
     )

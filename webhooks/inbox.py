@@ -93,9 +93,10 @@ def put_off(uow: UnitOfWork, event_id: UUID, error: str) -> None:
 
 
 def dismiss(uow: UnitOfWork, event_id: UUID) -> None:
-    """Let a failed call rest for good: it is kept, with its cause, and no page shows it any more.
+    """Let a call that matches nothing of ours rest for good: it is kept, and no page shows it.
 
-    Raises NotFound where no such call is dead, which only the second of two presses sees.
+    One that failed for another cause may be a patient's STOP, and is to be tried until it is
+    applied. Raises NotFound where no such call is dead, which the second of two presses sees.
     """
     dismissed = uow.session.execute(
         update(_events)
@@ -103,6 +104,7 @@ def dismiss(uow: UnitOfWork, event_id: UUID) -> None:
             _events.c.clinic_id == uow.clinic_id,
             _events.c.id == event_id,
             _events.c.dead_at.is_not(None),
+            _events.c.outcome == UNMATCHED,
         )
         .values(outcome=DISMISSED, dead_at=None)
         .returning(_events.c.id)

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.engine import Row
 from sqlalchemy.types import DateTime, Uuid
 
+from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CommunicationSettled
 from crm.messaging.models import Communication, Conversation
@@ -120,6 +121,7 @@ def _defer() -> Update:
             due_at=given.c.until,
             held_reason=given.c.reason,
             gate=cast(given.c.gate, JSONB),
+            refused_since=null(),
             **_FREE,
         )
         .returning(_text.id)
@@ -153,12 +155,15 @@ def _take() -> Update:
 
 
 def _extend() -> Update:
-    given = _rows(id=Uuid)
     return (
         update(_table)
-        .where(_held(given))
+        .where(
+            _text.clinic_id == bindparam("clinic", type_=Uuid),
+            given(_text.id),
+            _text.lease_token == bindparam("token"),
+            _text.status == "queued",
+        )
         .values(lease_until=bindparam("until", type_=_TIME))
-        .returning(_text.id)
     )
 
 

@@ -35,6 +35,7 @@ STAGES = [
     ("Lost", "lost"),
 ]
 TEMPLATE = "Hello"
+PHONE = "+12125550177"
 
 CREATED = {"kind": "lead_created"}
 SEND = {"kind": "send_text", "template": TEMPLATE}
@@ -224,3 +225,20 @@ def practice(runtime: Runtime, clinic: UUID, clock: Clock) -> Practice:
     made.do(add_pipeline, "Leads", STAGES)
     made.do(add_template, TEMPLATE, {"en": "Hi {{ first_name }}, {{ clinic_name }} here."})
     return made
+
+
+def address(practice: Practice, phone: str = PHONE) -> UUID:
+    found = practice.do(
+        lambda uow: uow.session.scalars(select(Address.id).where(col(Address.value) == phone)).one()
+    )
+    return UUID(str(found))
+
+
+def text_from(address_id: UUID, keyword: str | None = None) -> TextReceived:
+    return TextReceived(
+        order_key=address_id,
+        communication_id=uuid4(),
+        address_id=address_id,
+        conversation_id=uuid4(),
+        keyword=keyword,
+    )

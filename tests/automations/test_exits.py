@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete
-from sqlmodel import col, select
+from sqlmodel import select
 
 from automations.consumers import end_opted_out, follow_leads, follow_replies
 from automations.definitions import DEFAULT_EXITS, SequenceDefinition
@@ -13,32 +13,13 @@ from automations.events import EnrollmentEnded
 from automations.exits import exit_reason
 from automations.models import Enrollment
 from crm.compliance.events import AddressSuppressed
-from crm.contacts.models import Address, Contact
+from crm.contacts.models import Contact
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.events import LeadCreated, LeadStageChanged
-from tests.automations.conftest import CREATED, DAY, SEND, Practice
-
-PHONE = "+12125550177"
-
-
-def address(practice: Practice, phone: str = PHONE) -> UUID:
-    found = practice.do(
-        lambda uow: uow.session.scalars(select(Address.id).where(col(Address.value) == phone)).one()
-    )
-    return UUID(str(found))
-
-
-def text_from(address_id: UUID, keyword: str | None = None) -> TextReceived:
-    return TextReceived(
-        order_key=address_id,
-        communication_id=uuid4(),
-        address_id=address_id,
-        conversation_id=uuid4(),
-        keyword=keyword,
-    )
+from tests.automations.conftest import CREATED, DAY, PHONE, SEND, Practice, address, text_from
 
 
 def suppressed(address_id: UUID, channel: str = "sms") -> AddressSuppressed:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from sqlalchemy import text as sql
 
-from automations.consumers import follow_leads
+from automations.consumers import follow_leads, follow_replies
 from automations.enrollments import end_each, end_enrollments
 from automations.flushing import flush
 from automations.runner import advance
@@ -14,8 +14,9 @@ from automations.sequences import load_automation
 from crm.core.events import decode
 from crm.core.principal import SYSTEM
 from crm.core.uow import UnitOfWork
+from crm.messaging.events import TextReceived
 from pipelines.events import LeadCreated
-from tests.automations.conftest import CREATED, MOVE, SEND, Practice
+from tests.automations.conftest import CREATED, MOVE, PHONE, SEND, Practice, address, text_from
 from tests.fakes.waiting import until
 
 
@@ -148,3 +149,23 @@ def test_two_who_publish_the_same_name_take_turns(
         until(lambda: blocked(practice))
 
     assert second.result(timeout=20).version_id == first.version_id  # type: ignore[attr-defined]
+
+
+def test_a_late_lead_and_the_reply_that_ends_it_wait_for_each_other_in_one_order(
+    practice: Practice, aside: Callable[..., Future[None]]
+) -> None:
+    practice.publish("A", CREATED, SEND, exits=["replied"])
+    contact = practice.person(PHONE)
+    practice.lead(contact)
+    practice.emit(text_from(address(practice)))
+    [created], [received] = practice.told(LeadCreated), practice.told(TextReceived)
+
+    contacts = sql("SELECT id FROM contacts WHERE id = :id FOR NO KEY UPDATE")
+    with practice.runtime.database.transaction(practice.clinic, SYSTEM) as uow:
+        uow.session.execute(contacts, {"id": contact})
+        late = aside(practice.do, lambda uow: follow_leads.run(uow, [decode(created)]))
+        until(lambda: blocked(practice) or late.done())
+        follow_replies.run(uow, [decode(received)])
+    late.result(timeout=20)
+
+    assert [one.exit_reason for one in practice.enrollments()] == ["replied"]

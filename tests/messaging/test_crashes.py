@@ -241,4 +241,6 @@ def test_a_text_that_was_taken_but_not_begun_in_time_does_not_leave(
     assert len(stage.channel.wire) == 1
     assert [stage.row(text).status for text in texts] == ["sent", "queued", "queued"]
     assert stage.row(texts[1]).attempt_id is None
+    # Nobody is to blame but us, and the provider's day does not begin.
+    assert (stage.row(texts[1]).held_reason, stage.row(texts[1]).refused_since) == (None, None)
     assert stage.row(texts[1]).taken_at is None

@@ -263,3 +263,20 @@ def _statuses(stage: Stage) -> set[str]:
     with stage.uow() as uow:
         found: Iterable[str] = uow.session.scalars(select(col(Communication.status)))
         return set(found)
+
+
+def test_the_day_of_a_busy_provider_begins_anew_after_a_hold(stage: Stage) -> None:
+    text = stage.text(stage.somebody())
+    stage.channel.answer = _refusing("20429", "later")  # type: ignore[assignment]
+    stage.work()
+    assert stage.row(text).held_reason == "provider_busy"
+    with stage.uow() as uow:
+        hold_sends(uow)
+    stage.runtime.clock.advance(hours=1)
+    stage.work()
+    assert stage.row(text).held_reason == "hold"
+    stage.runtime.clock.advance(days=2)
+    with stage.uow() as uow:
+        release_sends(uow)
+    stage.work()
+    assert (stage.row(text).status, stage.row(text).reason) == ("queued", None)

@@ -201,6 +201,23 @@ def test_a_person_dismisses_what_is_of_no_use_and_the_call_is_kept(
     assert entry.principal_id is not None
 
 
+def test_what_failed_for_a_fault_of_ours_is_tried_again_and_never_dismissed(
+    house: House, calls: Twilio, drain: Drain
+) -> None:
+    with fault():
+        assert calls.call("message", text_fields("STOP")) == 200
+        for _ in range(house.runtime.settings.work_attempts):
+            work(calls)
+    [event] = calls.kept()
+    assert event.dead_at is not None
+    assert f"/webhooks/{event.id}/retry" in house.page(PAGE, "owner")
+    assert f"/webhooks/{event.id}/dismiss" not in house.page(PAGE, "owner")
+    assert dismiss(house, event.id, "owner") == 404
+    assert retry(house, event.id) == 303
+    drain()
+    assert live(calls) == 1
+
+
 def test_what_still_waits_cannot_be_dismissed(house: House, calls: Twilio) -> None:
     with fault():
         assert calls.call("message", text_fields("Hello")) == 200

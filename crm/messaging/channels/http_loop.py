@@ -7,7 +7,7 @@ that are kept are everybody's.
 import asyncio
 import atexit
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
@@ -26,11 +26,13 @@ def wait_for(request: Coroutine[Any, Any, Answer]) -> Answer:
     return asyncio.run_coroutine_threadsafe(request, _loop()).result()
 
 
-def start(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Start requests in the loop, which tell their results themselves."""
-    begun = list(requests)
-    if begun:
-        _loop().call_soon_threadsafe(_begin, begun)
+def start(request: Coroutine[Any, Any, None]) -> None:
+    """Start a request in the loop, which tells its result itself."""
+    try:
+        _loop().call_soon_threadsafe(_begin, request)
+    except RuntimeError:
+        request.close()  # There is no loop any more, or no thread for one.
+        raise
 
 
 @cache
@@ -48,12 +50,11 @@ def session() -> aiohttp.ClientSession:
 _under_way: set[asyncio.Task[None]] = set()
 
 
-def _begin(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
-    for request in requests:
-        # The loop itself remembers a task only weakly.
-        task = asyncio.get_running_loop().create_task(request)
-        _under_way.add(task)
-        task.add_done_callback(_under_way.discard)
+def _begin(request: Coroutine[Any, Any, None]) -> None:
+    # The loop itself remembers a task only weakly.
+    task = asyncio.get_running_loop().create_task(request)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
 
 
 _making = threading.Lock()

@@ -57,13 +57,10 @@ class TwilioSms:
         under_way = 0
         try:
             while True:
-                begun = []
-                try:
-                    while under_way < self.in_flight and (message := next(source, None)):
-                        begun.append(self._deliver(message, results))
-                        under_way += 1
-                finally:
-                    start(begun)
+                while under_way < self.in_flight and (message := next(source, None)) is not None:
+                    # At once: the next pull may wait for a transaction, and this text must not.
+                    start(self._deliver(message, results))
+                    under_way += 1
                 if not under_way:
                     return
                 result = results.get()

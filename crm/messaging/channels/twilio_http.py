@@ -31,7 +31,7 @@ class TooManyRequests(Exception):
 
 
 class PooledHttp(AsyncHttpClient):  # type: ignore[misc]
-    """Requests over kept connections: 2 s to connect, 10 s in all, never repeated (TW-45)."""
+    """Requests over kept connections: 2 s to connect, 10 s in all; no POST is repeated (TW-45)."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(getLogger("twilio"), True, TOTAL_SECONDS)
@@ -57,7 +57,7 @@ class PooledHttp(AsyncHttpClient):  # type: ignore[misc]
             URL(address(url, self._base) + _query(params), encoded=True),
             data=urlencode(data, doseq=True).encode() if data else None,
             headers=sent,
-            timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
             allow_redirects=False,
         ) as answer:
             if answer.status == 429:

@@ -5,7 +5,7 @@ what is `queued` is claimed again when its lease ends, what is `sending` is only
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from time import monotonic
 from uuid import UUID
@@ -20,9 +20,9 @@ from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.core.work import Claim, Work
 from crm.messaging import writes
-from crm.messaging.channels.base import OutboundMessage, Refused
+from crm.messaging.channels.base import Channel, OutboundMessage, Refused
 from crm.messaging.sending.failing import failing
-from crm.messaging.sending.recording import Flight, Landed, record
+from crm.messaging.sending.recording import LATE, Flight, Landed, record
 from crm.messaging.sending.taking import Route, Waiting, queued, take
 
 RECORD_AT = 100
@@ -39,11 +39,8 @@ _TRIES = 3
 
 def send(runtime: Runtime, claim: Claim) -> None:
     """Send a chunk of one clinic's queued texts, each at most once."""
-    wire = Wire(runtime, claim)
-    wire.run()
-    while wire.others:
-        wire = Wire(runtime, claim, wire.others)
-        wire.run()
+    while Wire(runtime, claim).run():
+        pass
 
 
 class Wire:
@@ -54,13 +51,10 @@ class Wire:
     text that may leave decides the channel; the texts of other accounts are left to a next wire.
     """
 
-    def __init__(
-        self, runtime: Runtime, claim: Claim, waiting: Iterable[Waiting] | None = None
-    ) -> None:
+    def __init__(self, runtime: Runtime, claim: Claim) -> None:
         self.runtime, self.claim = runtime, claim
-        self.is_unread = waiting is None
-        self.waiting = deque(waiting or ())
-        self.others: list[Waiting] = []
+        self.waiting: deque[Waiting] = deque()
+        self.has_others = False
         self.route: Route | None = None
         self.ready: deque[Flight] = deque()
         self.flying: dict[UUID, Flight] = {}
@@ -70,15 +64,23 @@ class Wire:
         self.taken_at = 0.0
         self.size = 0
 
-    def run(self) -> None:
-        """Send it all. What was sent before a fault is written down before the fault is raised."""
+    def run(self) -> bool:
+        """Send it all; return whether texts of other accounts are left, queued and still held.
+
+        What was sent before a fault is written down before the fault is raised.
+        """
         self.take()
-        while self.waiting and not self.ready:
-            self.take()
-        if self.route is None:
-            return
+        while not self.ready and (picked := self._pick(self._size())):
+            self.take(picked)
+        if self.route is not None:
+            self._send(self.route.channel)
+        if self.fault is not None:
+            raise self.fault
+        return self.has_others
+
+    def _send(self, channel: Channel) -> None:
         try:
-            for result in self.route.channel.send_many(self.messages()):
+            for result in channel.send_many(self.messages()):
                 killpoints.reached("call.answered")
                 flight = self.flying.pop(result.attempt_id, None)
                 if flight is not None:
@@ -89,8 +91,6 @@ class Wire:
                     self.write_down()
         finally:
             self.write_down()
-        if self.fault is not None:
-            raise self.fault
 
     def _turn_back(self, refusal: Refused) -> None:
         """Let nothing more leave of what was taken, for the provider refuses its sender."""
@@ -132,7 +132,7 @@ class Wire:
             self.flying[flight.message.attempt_id] = flight
             yield flight.message
         else:
-            self.landed.append((flight, Refused(flight.message.attempt_id, "late", "later")))
+            self.landed.append((flight, Refused(flight.message.attempt_id, LATE, "later")))
 
     def _pick(self, most: int) -> list[Waiting]:
         """Remove from those who wait up to `most`, no two to one address nor to one in flight."""
@@ -150,7 +150,7 @@ class Wire:
         return picked
 
     def take(self, picked: Sequence[Waiting] | None = None) -> None:
-        """Take these texts, by default the first of the chunk, in one transaction.
+        """Take these texts, or read the claim and take its first, in one transaction.
 
         What landed meanwhile is written down in it.
         """
@@ -159,7 +159,8 @@ class Wire:
         open_transaction = self.runtime.database.transaction
         with open_transaction(clinic_id, SYSTEM, step="take", plans=INDEXED) as uow:
             if picked is None:
-                picked = self._first(uow)
+                self.waiting.extend(queued(uow, self.claim.ids, token))
+                picked = self._pick(self._size())
             addresses = [text.address_id for text in picked]
             addresses += [flight.address_id for flight, _ in landed]
             lock_addresses(uow, addresses)
@@ -169,26 +170,18 @@ class Wire:
             lease_until = self._extend(uow)
         self.route, self.lease_until = taken.route, lease_until
         self.ready.extend(taken.flights)
-        self.others += [text for text in picked if text.id in taken.others]
+        self.has_others = self.has_others or taken.has_others
         del self.landed[: len(landed)]
         self.taken_at = monotonic()
 
-    def _first(self, uow: UnitOfWork) -> list[Waiting]:
-        """Pick the first texts, of those that a wire before left, or else of the whole claim."""
-        if self.is_unread:
-            self.waiting.extend(queued(uow, self.claim.ids, self.claim.token))
-            self.is_unread = False
-        return self._pick(self._size())
-
     def _extend(self, uow: UnitOfWork) -> datetime:
-        """Hold what still waits for one more lease, if half of this one is over."""
+        """Hold what is still queued for one more lease, if half of this one is over."""
         lease = self.runtime.settings.lease
-        still = [*self.waiting, *self.others]
-        if not still or self.lease_until - uow.now >= lease / 2:
+        if self.lease_until - uow.now >= lease / 2:
             return self.lease_until
-        rows = [{"id": text.id} for text in sorted(still, key=lambda text: text.id)]
         until = uow.now + lease
-        writes.run(uow, writes.EXTEND, rows, token=self.claim.token, until=until)
+        claimed = {"clinic": uow.clinic_id, "ids": self.claim.ids, "token": self.claim.token}
+        uow.session.execute(writes.EXTEND, {**claimed, "until": until})
         return until
 
     def write_down(self) -> None:

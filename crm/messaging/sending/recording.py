@@ -18,7 +18,11 @@ from crm.messaging.settling.statuses import match_stored
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a text is offered to a provider that refuses it for now, if nothing ends it sooner.
 
-It counts from the first such answer: what was held for days is tried as long as what was not."""
+It counts from the first such answer, anew after each hold.
+"""
+
+LATE = "late"
+"""The code of a text that was taken and did not leave in time, for which nobody is to blame."""
 
 _LONGEST_BACKOFF = 8
 
@@ -76,6 +80,8 @@ def _refused(uow: UnitOfWork, flight: Flight, result: Refused) -> dict[str, Any]
         return {"status": "queued", "held": "sender_paused", "due": uow.now + LOOK_AGAIN}
     if result.action != "later":
         return {"status": "failed", "reason": REASONS[result.action]}
+    if result.code == LATE:
+        return {"status": "queued", "due": uow.now}
     if uow.now - (flight.refused_since or uow.now) > GIVE_UP_AFTER:
         return {"status": "failed", "reason": "provider_unavailable"}
     wait = backoff(min(flight.attempts, _LONGEST_BACKOFF))

@@ -51,11 +51,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was taken, the way it goes, and which texts wait for another one, queued as before."""
+    """What was taken, the way it goes, and whether texts for another way are left as they were."""
 
     flights: list[Flight]
     route: Route | None
-    others: set[UUID]
+    has_others: bool
 
 
 _text: Any = Communication.__table__.c  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def take(
     worded = [word(uow, verdict) for verdict in verdicts if verdict.text.id not in others]
     judging.write(uow, token, worded)
     ours = [verdict for verdict in worded if verdict.may_leave]
-    return Taken(_write_taken(uow, runtime, token, ours) if ours else [], route, others)
+    return Taken(_write_taken(uow, runtime, token, ours) if ours else [], route, bool(others))
 
 
 def _route(uow: UnitOfWork, runtime: Runtime, verdicts: Iterable[Verdict]) -> Route | None:

@@ -1,5 +1,6 @@
 """Texts through Twilio's SDK to the stand-in: what each fault means, and the window that slides."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from crm.messaging.channels.http_loop import session, wait_for
 from crm.messaging.channels.twilio import can_call_back
 from crm.messaging.channels.twilio_http import DEFAULT_URL, address
 from tests.fakes.provider import ProviderStandIn
+from tests.fakes.waiting import until
 from tests.messaging.channels.conftest import PATIENT, SENDER, Open, text
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -152,6 +154,48 @@ def test_a_text_is_pulled_only_when_its_request_can_begin(
     for _ in open_twilio(provider.url, in_flight=4).send_many(messages()):
         landed += 1
     assert (pulled, landed, most) == (17, 17, 4)
+
+
+def test_what_was_pulled_is_on_its_way_before_the_next_is_pulled(
+    provider: ProviderStandIn, open_twilio: Open
+) -> None:
+    before = len(provider.asked())
+
+    def messages() -> Iterator[OutboundMessage]:
+        yield text("first")
+        # A pull may take texts, in a transaction that waits for an address.
+        until(lambda: len(provider.asked()) > before)
+        yield text("second")
+
+    assert len(list(open_twilio(provider.url).send_many(messages()))) == 2
+
+
+def test_a_name_that_is_not_found_in_time_is_no_connection(
+    open_twilio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    async def connector() -> object:
+        return session().connector
+
+    monkeypatch.setattr("crm.messaging.channels.twilio_http.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(wait_for(connector()), "_resolve_host", silent)
+    message = text()
+    assert list(open_twilio("http://unknown.example").send_many([message])) == [
+        Refused(message.attempt_id, "no_connection", "later")
+    ]
+
+
+def test_a_loop_that_cannot_start_is_a_fault_and_hangs_nobody(
+    provider: ProviderStandIn, open_twilio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("crm.messaging.channels.http_loop._loop", none)
+    with pytest.raises(RuntimeError, match="thread"):
+        list(open_twilio(provider.url).send_many([text()]))
 
 
 def test_none_waits_for_one_more_result(provider: ProviderStandIn, open_twilio: Open) -> None:
