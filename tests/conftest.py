@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.runtime import build_runtime
-from tests.support.servers import LOGIN, TestServers, own_name, start_test_servers
+from tests.support.servers import LOGIN, TestServers, in_memory, own_name, start_test_servers
 
 # A busy machine is slow now and then; that a test took long says nothing about what it tests.
 hypothesis_settings.register_profile("no deadline", deadline=None)
@@ -40,9 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
+def servers() -> Iterator[TestServers]:
     """A PostgreSQL and a Redis-protocol server of this test process's own."""
-    with start_test_servers(tmp_path_factory.mktemp("servers")) as started:
+    with (
+        TemporaryDirectory(prefix="frontdesk-tests-", dir=in_memory()) as folder,
+        start_test_servers(Path(folder)) as started,
+    ):
         yield started
 
 

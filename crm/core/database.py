@@ -142,6 +142,8 @@ class Database:
         """Open a read of the doors that this key opens, before any clinic is known."""
         with self._session(tenancy.APP_ROLE, door=key_hash) as (session, _):
             yield session
+            # Not rolled back, for then the driver forgets every statement that it has prepared.
+            session.commit()
 
     @contextmanager
     def _session(

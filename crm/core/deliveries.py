@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import Uuid, and_, bindparam, delete, select, update
 from sqlalchemy.engine import Row
 
 from crm.core.bulk import given
 from crm.core.database import INDEXED
-from crm.core.errors import N_
+from crm.core.errors import N_, LeaseLost
 from crm.core.events import Delivery, Event, EventRow, decode
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
-from crm.core.work import Claim, Work, assert_held
+from crm.core.work import Claim, Work
 
 IN_ORDER = """t.consumer = ANY(:consumers) AND NOT EXISTS (
     SELECT 1 FROM deliveries e WHERE e.consumer = t.consumer AND e.order_key = t.order_key
@@ -30,9 +30,8 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
     """
     open_transaction = runtime.database.transaction
     with open_transaction(claim.clinic_id, SYSTEM, step="deliver", plans=INDEXED) as uow:
-        assert_held(uow.session, DELIVERIES, claim, claim.ids)
+        rows = _hold(uow, claim)
         by_consumer: dict[str, list[Event]] = {}
-        rows = _claimed(uow, claim)
         for row in rows:
             by_consumer.setdefault(row.consumer, []).append(decode(row))
         for name, events in by_consumer.items():
@@ -42,8 +41,13 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
         _wake_successors(uow, rows)
 
 
-def _claimed(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
-    return list(uow.session.execute(_CLAIMED, {"clinic": uow.clinic_id, "ids": claim.ids}))
+def _hold(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
+    """Lock the claimed deliveries and return them with their events, in order."""
+    ours = {"clinic": uow.clinic_id, "ids": claim.ids, "token": claim.token}
+    rows = uow.session.execute(_CLAIMED, ours).all()
+    if len(rows) != len(claim.ids):
+        raise LeaseLost(DELIVERIES.kind)
+    return sorted(rows, key=lambda row: row.seq)
 
 
 def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
@@ -65,7 +69,9 @@ _CLAIMED = (
     select(_d.consumer, _d.seq, *_events.c)
     .join(_events, and_(_events.c.clinic_id == _d.clinic_id, _events.c.id == _d.event_id))
     .where(_d.clinic_id == bindparam("clinic"), given(_d.id))
-    .order_by(_d.seq)
+    .where(_d.lease_token == bindparam("token", type_=Uuid))
+    .order_by(_d.id)
+    .with_for_update(of=_deliveries)
 )
 # Any of these consumers with any of these keys: what is rung is due anyway.
 _WAKE = (

