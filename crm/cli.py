@@ -55,7 +55,7 @@ def main() -> None:
     try:
         app()
     except (
-        *(NotConfigured, seed.NotSeeded, embedded.EmbeddedError),
+        *(NotConfigured, seed.NotSeeded, dev.OtherTables, embedded.EmbeddedError),
         migrating.DatabaseBusy,
     ) as fault:
         raise SystemExit(str(fault)) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import uvicorn
+from sqlalchemy.exc import ProgrammingError
 
 from crm import embedded, seed
 from crm.app import create_app
@@ -25,6 +26,14 @@ LOGIN = "frontdesk"
 DATABASE = "frontdesk"
 _DAY_STARTS, _DAY_ENDS = time(9), time(17)
 _DEMO_HOUR = time(10)
+
+
+_MISSING = ("42P01", "42703")
+"""What PostgreSQL says of a table or a column that is not there."""
+
+
+class OtherTables(RuntimeError):
+    """The database stands at our revision, and its tables are not ours: nothing can mend that."""
 
 
 def say(line: str) -> None:
@@ -49,9 +58,7 @@ def serve(settings: Settings) -> None:
         runtime = build_runtime(settings, doorbell=doorbell, clock=demo_clock(settings))
         stack.callback(runtime.close)
         if settings.is_demo:
-            if not seed.is_seeded(settings):
-                say("Making the demo clinic ...")
-            seed.seed(runtime)
+            make_demo(runtime)
         app = create_app(runtime, beside=lambda: beside(runtime))
         config = uvicorn.Config(
             app,
@@ -63,6 +70,22 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=2,
         )
         Announcing(config, settings).run()
+
+
+def make_demo(runtime: Runtime) -> None:
+    """Make the demo clinic where it is missing. Raises OtherTables for data of another version."""
+    if not seed.is_seeded(runtime.settings):
+        say("Making the demo clinic ...")
+    try:
+        seed.seed(runtime)
+    except ProgrammingError as fault:
+        if getattr(fault.orig, "sqlstate", None) not in _MISSING:
+            raise
+        raise OtherTables(
+            f"The data in {runtime.settings.frontdesk_data} was made by a version from before the"
+            " first release, with other tables. Move that folder away, or name a new one in"
+            " FRONTDESK_DATA (or a new database in DATABASE_URL), and start again."
+        ) from None
 
 
 def start_servers(settings: Settings, stack: ExitStack) -> None:

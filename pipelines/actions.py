@@ -210,15 +210,13 @@ def _plan(
     reasons: set[UUID],
 ) -> tuple[StageMove, LeadStageChanged] | None:
     """Check one move, put its lead into the new stage, and return what to record of it."""
-    if move.version is not None and move.version != lead.version:
-        raise StaleVersion(
-            N_("Somebody moved this lead meanwhile. Go back and load the page again.")
-        )
     stage = stages.get(move.to_stage_id)
     if stage is None or stage.pipeline_id != lead.pipeline_id:
         raise StageNotInPipeline(field="to_stage_id")
     if stage.id == lead.stage_id:
-        return None
+        return None  # Also for the second of two clicks, which brings the version before the first.
+    if move.version is not None and move.version != lead.version:
+        raise StaleVersion(N_("Somebody moved this lead meanwhile."))
     if stage.kind == "lost" and uow.principal.kind == "user" and move.lost_reason_id is None:
         raise LostReasonNeeded(N_("Choose why this lead is lost"), field="lost_reason_id")
     if move.lost_reason_id is not None and move.lost_reason_id not in reasons:

@@ -18,6 +18,11 @@ STOP_WORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}  # TW-51
     | {"alto", "parar", "cancelar", "baja", "nomas"}
 )
+SPANISH = frozenset(
+    {"alto", "parar", "cancelar", "baja", "nomas", "ayuda", "no-envien", "no-mas-mensajes"}
+    | {"no-quiero-mensajes", "dejen-de-enviar", "darme-de-baja", "cancelar-mensajes"}
+)
+"""The words and the names of phrases that only who writes Spanish uses."""
 START_WORDS = frozenset({"start", "unstop"})
 HELP_WORDS = frozenset({"help", "info", "ayuda"})
 
@@ -100,6 +105,11 @@ class Match:
     kind: Kind
     matcher: str
     words: str
+
+    @property
+    def is_spanish(self) -> bool:
+        """Whether it was asked in Spanish."""
+        return self.matcher.partition(":")[2] in SPANISH
 
 
 def classify(body: str) -> Match | None:

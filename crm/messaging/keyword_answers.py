@@ -178,11 +178,14 @@ def _is_echo(uow: UnitOfWork, text: Inbound) -> bool:
 
 
 def _words(uow: UnitOfWork, text: Inbound) -> str:
-    """Return the answer in the contact's language, else the clinic's; never any marketing."""
+    """Return the answer in the words' language, else the contact's or the clinic's; no marketing.
+
+    Several people may use a phone: a keyword in Spanish is answered in Spanish.
+    """
     clinic = uow.session.scalars(select(Clinic).where(col(Clinic.id) == uow.clinic_id)).one()
     contact = text.row.contact_id and uow.get(Contact, text.row.contact_id)
     language = contact.language if contact else clinic.language
-    with speaking(language):
+    with speaking("es" if text.match and text.match.is_spanish else language):
         if text.keyword == "stop":
             return _(
                 "%(clinic)s: You will get no more texts from us. Reply START to get them again.",

@@ -199,7 +199,8 @@ def test_a_stop_suppresses_revokes_voids_and_is_confirmed_once(phone: Phone, wor
     assert str(text_id) in evidence
     assert "matcher" in evidence
     [answer] = phone.answers()
-    assert answer.startswith("Riverside Dental: You will get no more texts")
+    confirmed = "No recibirá más" if words == "ALTO" else "You will get no more texts"
+    assert answer.startswith(f"Riverside Dental: {confirmed}")
     assert phone.events("text.received")[0].payload["keyword"] == "stop"
     assert len(phone.events("address.suppressed")) == 1
 
@@ -299,6 +300,23 @@ def test_answers_are_in_the_contacts_language_else_the_clinics(phone: Phone) -> 
     spanish, english = phone.answers()
     assert "ayuda" in spanish.lower()
     assert "For help" in english
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("AYUDA", "Para ayuda"),
+        ("ALTO", "No recibirá más"),
+        ("Por favor no me escriban más", "No recibirá más"),
+        ("HELP", "For help"),
+        ("STOP", "You will get no more"),
+    ],
+)
+def test_a_keyword_is_answered_in_its_own_language(phone: Phone, words: str, begins: str) -> None:
+    phone.person(language="en")
+    phone.says(words)
+    [answer] = phone.answers()
+    assert begins in answer
 
 
 @pytest.mark.parametrize(("opt_out", "stopped"), [("STOP", True), ("HELP", False), ("stop", True)])

@@ -82,6 +82,16 @@ def test_an_overtaken_move_is_refused(uow: UnitOfWork, stages: dict[str, UUID]) 
         move_leads(uow, [Move(created.id, stages["Booked"], version=1)])
 
 
+def test_the_second_of_two_clicks_changes_nothing_and_is_no_conflict(
+    uow: UnitOfWork, stages: dict[str, UUID]
+) -> None:
+    created = lead(uow)
+    for _ in range(2):
+        [moved] = move_leads(uow, [Move(created.id, stages["Contacted"], version=1)])
+        assert (moved.stage_id, moved.version) == (stages["Contacted"], 2)
+    assert len(uow.session.scalars(select(StageMove)).all()) == 1
+
+
 def test_a_stage_of_another_pipeline_is_refused(uow: UnitOfWork, stages: dict[str, UUID]) -> None:
     other = add_pipeline(uow, "Implants", STAGES)
     foreign = uow.session.scalars(select(Stage.id).where(Stage.pipeline_id == other.id)).first()

@@ -40,6 +40,14 @@ def test_what_cannot_be_is_refused_beside_its_field(edge: Edge, clock: Clock) ->
     assert edge.stored() == NOTHING
 
 
+def test_the_summary_of_mistakes_names_each_field(edge: Edge, clock: Clock) -> None:
+    hidden = fill(edge, clock)
+    status, page, _ = post(edge, {**hidden, **TYPED, "name": "x" * 201, "message": "x" * 5001})
+    assert status == 422
+    assert ">Your name: Use at most 200 characters." in page
+    assert ">Anything we should know?: Use at most 5000 characters." in page
+
+
 def errors_of(page: str) -> dict[str, str]:
     """Return the message beside each wrong field, in the order of the page."""
     return dict(re.findall(r'<p class="error" id="(\w+)-error">(.*?)</p>', page))
