@@ -41,6 +41,8 @@ _STATUS: Mapping[int, tuple[str, str]] = {
     503: ("unavailable", N_("We are busy for a moment")),
 }
 
+_SEE_ERRORS = N_("Each wrong field is named under errors, with what to do.")
+
 # What each of the validator's findings means to a person; `%(x)s` is filled from its context.
 _FINDINGS: Mapping[str, str] = {
     "missing": N_("This is needed."),
@@ -80,9 +82,9 @@ _FINDINGS: Mapping[str, str] = {
     "timezone_aware": N_("Give the time zone with the time."),
     "url_parsing": N_("This is not a valid web address."),
     "url_scheme": N_("This is not a valid web address."),
-    "dict_type": N_("Give an object with named fields."),
-    "model_type": N_("Give an object with named fields."),
-    "model_attributes_type": N_("Give an object with named fields."),
+    "dict_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
+    "model_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
+    "model_attributes_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
     "list_type": N_("Give a list."),
 }
 
@@ -111,7 +113,7 @@ class Problem:
             "type": f"urn:frontdesk:problem:{self.code}",
             "title": self.title,
             "status": self.status,
-            "detail": self.detail or self.next_step,
+            "detail": self.detail or (_(_SEE_ERRORS) if self.fields else self.next_step),
             "instance": request_id,
         }
         if self.fields:
