@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from crm.accounts.models import Clinic
 from crm.compliance.gate import BY_PERSON
 from crm.contacts.models import Address
 from crm.core.errors import N_
@@ -84,8 +85,15 @@ class PausedTemplate:
 
 def what_is_paused(uow: UnitOfWork) -> str | None:
     """Return what keeps texts back until somebody resumes it, marked with `N_` (TW-44)."""
-    paused = select(_refused_accounts(uow).exists(), _filtered_templates(uow).exists())
-    is_number, is_template = uow.session.execute(paused).one()
+    held = select(col(Clinic.id)).where(
+        col(Clinic.id) == uow.clinic_id, col(Clinic.is_holding_sends)
+    )
+    paused = select(
+        held.exists(), _refused_accounts(uow).exists(), _filtered_templates(uow).exists()
+    )
+    is_held, is_number, is_template = uow.session.execute(paused).one()
+    if is_held:
+        return N_("The clinic holds all automated texts.")
     if is_number:
         return N_("Texts are held back: a number is paused.")
     return N_("Texts are held back: a template is paused.") if is_template else None

@@ -43,6 +43,8 @@ _STATUS: Mapping[int, tuple[str, str]] = {
 
 _SEE_ERRORS = N_("Each wrong field is named under errors, with what to do.")
 
+_NO_OBJECT = N_("Give a JSON object with named fields, as Content-Type: application/json.")
+
 # What each of the validator's findings means to a person; `%(x)s` is filled from its context.
 _FINDINGS: Mapping[str, str] = {
     "missing": N_("This is needed."),
@@ -82,9 +84,11 @@ _FINDINGS: Mapping[str, str] = {
     "timezone_aware": N_("Give the time zone with the time."),
     "url_parsing": N_("This is not a valid web address."),
     "url_scheme": N_("This is not a valid web address."),
-    "dict_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
-    "model_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
-    "model_attributes_type": N_("Give a JSON object with named fields, as Content-Type: application/json."),
+    "dict_type": _NO_OBJECT,
+    "model_type": _NO_OBJECT,
+    "model_attributes_type": N_(
+        "Give a JSON object with named fields, as Content-Type: application/json."
+    ),
     "list_type": N_("Give a list."),
 }
 

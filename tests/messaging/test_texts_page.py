@@ -124,6 +124,16 @@ def test_resuming_a_template_lets_only_its_own_texts_go(house: House, drain: Dra
     assert "Held ones: 1." in browser.get(PAGE).text
 
 
+def test_whoever_can_release_is_told_on_every_page_that_all_is_held(house: House) -> None:
+    words, board = "The clinic holds all automated texts.", "/pipeline"
+    assert words not in house.page(board, "owner")
+    assert press(house, "hold") == 303
+    assert words in house.page(board, "owner")
+    assert words not in house.page(board, "front_desk")
+    assert press(house, "release") == 303
+    assert words not in house.page(board, "owner")
+
+
 def test_whoever_can_resume_is_told_on_every_page(house: House, drain: Drain) -> None:
     house.ask()
     drain()
