@@ -1,10 +1,11 @@
 """The product under test: a clinic with a Twilio number and sequences, and its processes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,11 @@ import redis
 from cryptography.fernet import Fernet
 
 from automations.seeds import seed_automations
+from automations.sequences import load_automation
 from crm.accounts.actions import add_clinic
 from crm.accounts.actions.api_keys import create_key
 from crm.core.principal import SYSTEM
+from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.messaging.actions.connect import connect_twilio
 from crm.runtime import build_runtime
@@ -85,6 +88,14 @@ class Practice:
         with self.clients() as clients:
             return clients.get("/healthz") == 200
 
+    def publish(self, definition: Mapping[str, Any]) -> None:
+        """Publish a sequence; whoever enters from now on takes its steps."""
+        with (
+            _opened(self.environment) as runtime,
+            runtime.database.transaction(self.clinic_id, SYSTEM) as uow,
+        ):
+            load_automation(uow, definition)
+
     def flush_redis(self) -> None:
         """Wipe Redis while everything runs."""
         with redis.Redis.from_url(self.environment["REDIS_URL"]) as client:
@@ -145,15 +156,19 @@ def _environment(
     }
 
 
-def _furnish(environment: dict[str, str], provider: ProviderStandIn) -> tuple[UUID, str]:
+@contextmanager
+def _opened(environment: Mapping[str, str]) -> Iterator[Runtime]:
     given = {name.lower(): value for name, value in environment.items()}
     runtime = build_runtime(Settings(_env_file=None, **given))  # type: ignore[arg-type]
-    try:
+    yield runtime
+    runtime.close()
+
+
+def _furnish(environment: dict[str, str], provider: ProviderStandIn) -> tuple[UUID, str]:
+    with _opened(environment) as runtime:
         clinic_id = add_clinic(runtime.database, name="Riverside Dental", timezone=ZONE)
         with runtime.database.transaction(clinic_id, SYSTEM) as uow:
             add_pipeline(uow, "New patients", STAGES, is_default=True)
             connect_twilio(uow, provider.account_sid, provider.auth_token, NUMBER)
             seed_automations(uow)
             return clinic_id, create_key(uow, "Website", ["requests:write"]).raw
-    finally:
-        runtime.close()

@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from automations.seeds import NEW_REQUEST
 from crm.core.killpoints import POINTS
 from tests.fakes.waiting import until
 from tests.faults.clients import Answer, Person, answers_of
@@ -24,10 +25,16 @@ SECONDS_A_KILL = 20
 DONE_WITHIN_SECONDS = 120
 GROUPS = {
     "edge": ("intake", "status", "message"),
-    "worker": ("claim", "deliver", "advance"),
+    "worker": ("claim", "deliver"),
+    "advancing": ("advance",),
     "sending": ("take", "call", "record"),
     "settling": ("settle",),
     "scheduler": ("scheduler",),
+}
+MOVES_FIRST = {
+    **NEW_REQUEST,
+    "exits": ["replied"],
+    "steps": [{"kind": "move_stage", "stage": "Contacted"}, *NEW_REQUEST["steps"]],
 }
 NOWHERE = "unix:///nowhere.sock"
 
@@ -45,11 +52,16 @@ def prepared(running: Practice, group: str) -> Iterator[Practice]:
     if group == "settling":
         # Every call is accepted and its answer lost, and nobody calls back.
         running.provider.configure(callbacks=False, percent_reset_accepted=100)
+    if group == "advancing":
+        # A move is left to a worker, and the text behind it.
+        running.publish(MOVES_FIRST)
     if group == "scheduler":
         # Every ring of the web is lost: only the sweep finds the work.
         running.supervisor.restart("web", REDIS_URL=NOWHERE)
     yield running
     running.provider.configure(**running.provider.behaviour_at_start())
+    if group == "advancing":
+        running.publish(NEW_REQUEST)
     if group == "scheduler":
         running.supervisor.restart("web")
 
@@ -103,11 +115,12 @@ def die_at(practice: Practice, point: str) -> tuple[int, list[Answer]]:
     environment = practice.supervisor.children[names[0]].environment
     for name in names:
         practice.supervisor.restart(name, **environment, FRONTDESK_KILL_AT=point)
-    answers = load_until(practice, point, deaths)
-    died = deaths()
-    for name in names:
-        practice.supervisor.restart(name, **environment)
-    return died, answers
+    try:
+        answers = load_until(practice, point, deaths)
+        return deaths(), answers
+    finally:
+        for name in names:
+            practice.supervisor.restart(name, **environment)
 
 
 def load_until(practice: Practice, point: str, deaths: Callable[[], int]) -> list[Answer]:
