@@ -4,9 +4,8 @@ from uuid import UUID
 
 import structlog
 
-from crm.compliance.actions import NewConsent, record_consents, suppress
+from crm.compliance.actions import revoke_consents, suppress
 from crm.compliance.keywords import Match, classify
-from crm.compliance.models import PURPOSES
 from crm.contacts.actions import claim_addresses
 from crm.core.database import Database
 from crm.core.performing import describe, is_transient
@@ -59,19 +58,4 @@ def _revoke(uow: UnitOfWork, call: Call, address_id: UUID, match: Match | None) 
         "body": body,
         "provider_id": call.field("MessageSid", "SmsSid"),
     }
-    record_consents(
-        uow,
-        [
-            NewConsent(
-                address_id=address_id,
-                contact_id=None,
-                channel="sms",
-                purpose=purpose,
-                tier="none",
-                action="revoked",
-                source="text",
-                evidence=evidence,
-            )
-            for purpose in PURPOSES
-        ],
-    )
+    revoke_consents(uow, address_id, contact_id=None, source="text", evidence=evidence)

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
-from crm.compliance.models import Channel, Consent, Purpose, Suppression, Tier
+from crm.compliance.models import PURPOSES, Channel, Consent, Purpose, Suppression, Tier
 from crm.contacts.actions import lock_addresses
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -20,6 +20,7 @@ __all__ = [
     "lift_suppression",
     "lock_addresses",
     "record_consents",
+    "revoke_consents",
     "suppress",
     "suppress_as_told",
 ]
@@ -69,6 +70,33 @@ def record_consents(uow: UnitOfWork, consents: Sequence[NewConsent]) -> list[UUI
         for consent, row in zip(consents, rows, strict=True)
     )
     return [row["id"] for row in rows]
+
+
+def revoke_consents(
+    uow: UnitOfWork,
+    address_id: UUID,
+    *,
+    contact_id: UUID | None,
+    source: str,
+    evidence: Mapping[str, Any],
+) -> None:
+    """Record that somebody took back their consent to texts for every purpose (LAW-4)."""
+    record_consents(
+        uow,
+        [
+            NewConsent(
+                address_id=address_id,
+                contact_id=contact_id,
+                channel="sms",
+                purpose=purpose,
+                tier="none",
+                action="revoked",
+                source=source,
+                evidence=evidence,
+            )
+            for purpose in PURPOSES
+        ],
+    )
 
 
 def _consent_row(uow: UnitOfWork, consent: NewConsent) -> dict[str, Any]:

@@ -13,9 +13,14 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
-from crm.compliance.actions import NewConsent, lift_suppression, record_consents, suppress
+from crm.compliance.actions import (
+    NewConsent,
+    lift_suppression,
+    record_consents,
+    revoke_consents,
+    suppress,
+)
 from crm.compliance.keywords import Match
-from crm.compliance.models import PURPOSES, Purpose, Tier
 from crm.compliance.queries import is_overtaken
 from crm.contacts import phones
 from crm.contacts.models import Contact
@@ -81,45 +86,43 @@ def heed(uow: UnitOfWork, text: Inbound) -> None:
         return
     if text.keyword == "stop":
         is_new = suppress(uow, text.row.address_id, "sms", "stop", text.row.id)
-        _record(uow, text, "revoked", PURPOSES, "none")
+        row = text.row
+        revoke_consents(
+            uow, row.address_id, contact_id=row.contact_id, source="text", evidence=_evidence(text)
+        )
         void_for_address(uow, text.row.address_id)
         if is_new:
             _answer(uow, text)
     elif text.keyword == "start":
         if lift_suppression(uow, text.row.address_id, "sms", text.row.id):
             # Express consent to be texted; marketing needs a written one, given anew (LAW-2).
-            _record(uow, text, "granted", ("care",), "express")
+            _grant(uow, text)
             _answer(uow, text)
     elif text.keyword == "help":
         _answer(uow, text)
 
 
-def _record(
-    uow: UnitOfWork, text: Inbound, action: str, purposes: tuple[Purpose, ...], tier: Tier
-) -> None:
-    words = text.match.words if text.match else text.body
-    evidence = {
-        "words": words,
+def _grant(uow: UnitOfWork, text: Inbound) -> None:
+    consent = NewConsent(
+        address_id=text.row.address_id,
+        contact_id=text.row.contact_id,
+        channel="sms",
+        purpose="care",
+        tier="express",
+        action="granted",
+        source="text",
+        evidence=_evidence(text),
+    )
+    record_consents(uow, [consent])
+
+
+def _evidence(text: Inbound) -> dict[str, str]:
+    return {
+        "words": text.match.words if text.match else text.body,
         "matcher": text.matcher,
         "body": text.body,
         "communication_id": str(text.row.id),
     }
-    record_consents(
-        uow,
-        [
-            NewConsent(
-                address_id=text.row.address_id,
-                contact_id=text.row.contact_id,
-                channel="sms",
-                purpose=purpose,
-                tier=tier,
-                action=action,
-                source="text",
-                evidence=evidence,
-            )
-            for purpose in purposes
-        ],
-    )
 
 
 def _answer(uow: UnitOfWork, text: Inbound) -> None:

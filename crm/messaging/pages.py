@@ -102,8 +102,7 @@ def hold(request: Request, uow: ClinicUow) -> Response:
 def release(request: Request, uow: ClinicUow) -> Response:
     """Let automated texts leave again; each is checked anew."""
     released = actions.release_sends(uow)
-    message = _("Texts leave again. Held ones: %(count)s.", count=released)
-    return see_other(request, "messaging:texts", message=message)
+    return _see_released(request, released)
 
 
 @router.post(
@@ -114,8 +113,7 @@ def release(request: Request, uow: ClinicUow) -> Response:
 def resume(request: Request, uow: ClinicUow, account_id: UUID) -> Response:
     """Let texts leave through an account again."""
     released = actions.resume_account(uow, uow.get(ChannelAccount, account_id).id)
-    message = _("Texts leave again. Held ones: %(count)s.", count=released)
-    return see_other(request, "messaging:texts", message=message)
+    return _see_released(request, released)
 
 
 @router.post(
@@ -126,5 +124,9 @@ def resume(request: Request, uow: ClinicUow, account_id: UUID) -> Response:
 def resume_template(request: Request, uow: ClinicUow, template_id: UUID) -> Response:
     """Let a template's words leave again."""
     released = actions.resume_template(uow, uow.get(Template, template_id).id)
-    message = _("Texts leave again. Held ones: %(count)s.", count=released)
+    return _see_released(request, released)
+
+
+def _see_released(request: Request, count: int) -> Response:
+    message = _("Texts leave again. Held ones: %(count)s.", count=count)
     return see_other(request, "messaging:texts", message=message)

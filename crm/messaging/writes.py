@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
     Boolean,
+    ColumnElement,
     Integer,
     Text,
     Update,
@@ -84,11 +85,14 @@ def settled(row: Row[Any], status: str, reason: str | None = None) -> Communicat
     )
 
 
-def _held(given: Any) -> Any:
-    """The queued rows that this worker still holds."""
+def still_held(is_named: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition of texts still queued and held by the claim `token` of `clinic`.
+
+    `is_named` says which texts are meant. What is no longer so is another worker's, or settled.
+    """
     return and_(
         _text.clinic_id == bindparam("clinic", type_=Uuid),
-        _text.id == given.c.id,
+        is_named,
         _text.lease_token == bindparam("token"),
         _text.status == "queued",
     )
@@ -98,7 +102,7 @@ def _block() -> Update:
     given = _rows(id=Uuid, reason=Text, gate=Text)
     return (
         update(_table)
-        .where(_held(given))
+        .where(still_held(_text.id == given.c.id))
         .values(
             status="blocked",
             reason=given.c.reason,
@@ -116,7 +120,7 @@ def _defer() -> Update:
     given = _rows(id=Uuid, reason=Text, until=_TIME, gate=Text)
     return (
         update(_table)
-        .where(_held(given))
+        .where(still_held(_text.id == given.c.id))
         .values(
             due_at=given.c.until,
             held_reason=given.c.reason,
@@ -134,7 +138,7 @@ def _take() -> Update:
     )
     return (
         update(_table)
-        .where(_held(given))
+        .where(still_held(_text.id == given.c.id))
         .values(
             status="sending",
             attempt_id=given.c.attempt,
@@ -157,12 +161,7 @@ def _take() -> Update:
 def _extend() -> Update:
     return (
         update(_table)
-        .where(
-            _text.clinic_id == bindparam("clinic", type_=Uuid),
-            given(_text.id),
-            _text.lease_token == bindparam("token"),
-            _text.status == "queued",
-        )
+        .where(still_held(given(_text.id)))
         .values(lease_until=bindparam("until", type_=_TIME))
     )
 

@@ -233,11 +233,11 @@ def test_a_stop_counts_even_where_its_text_cannot_be_applied(
 def test_a_stop_counts_even_where_neither_its_text_nor_the_ledger_can_be_written(
     calls: Twilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> UUID:
+    def fails(*_: object, **__: object) -> UUID:
         raise ZeroDivisionError
 
     monkeypatch.setattr(twilio, "receive_text", fails)
-    monkeypatch.setattr(opting_out, "record_consents", fails)
+    monkeypatch.setattr(opting_out, "revoke_consents", fails)
     assert calls.call("message", text_fields("STOP")) == 200
     assert len(calls.rows(select(Suppression))) == 1
     assert [event.outcome for event in calls.kept()] == ["failed"]

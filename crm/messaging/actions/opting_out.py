@@ -5,8 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import CTE, select, tuple_, update
 
-from crm.compliance.actions import NewConsent, lock_addresses, record_consents, suppress_as_told
-from crm.compliance.models import PURPOSES
+from crm.compliance.actions import lock_addresses, revoke_consents, suppress_as_told
 from crm.compliance.queries import latest_consents
 from crm.core.uow import UnitOfWork
 from crm.messaging import writes
@@ -35,21 +34,12 @@ def opt_out_told_staff(
     said = latest_consents(uow, [address_id]).values()
     if not is_news and all(word.granted_tier == "none" for word in said if word.channel == "sms"):
         return False
-    record_consents(
+    revoke_consents(
         uow,
-        [
-            NewConsent(
-                address_id=address_id,
-                contact_id=contact_id,
-                channel="sms",
-                purpose=purpose,
-                tier="none",
-                action="revoked",
-                source="staff",
-                evidence={"asked_by": asked_by, "words": words},
-            )
-            for purpose in PURPOSES
-        ],
+        address_id,
+        contact_id=contact_id,
+        source="staff",
+        evidence={"asked_by": asked_by, "words": words},
     )
     void_for_address(uow, address_id)
     audit(uow, "address.opted_out", "address", address_id, asked_by=asked_by)

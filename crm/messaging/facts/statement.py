@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, any_, bindparam, case, cast, exists, func, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.types import Uuid
 
 from crm.accounts.models import Clinic
 from crm.compliance.models import Consent, Suppression
 from crm.contacts.models import Address, Contact
+from crm.core.bulk import given
 from crm.core.events import EventRow
 from crm.messaging.events import TextReceived
 from crm.messaging.models import (
@@ -21,6 +21,7 @@ from crm.messaging.models import (
     Template,
     TemplateVersion,
 )
+from crm.messaging.writes import still_held
 
 AUTOMATED = ("care", "marketing")
 LEFT = ("sending", "unconfirmed", "sent", "delivered", "undelivered")
@@ -174,12 +175,7 @@ def _statement() -> Select[Any]:
         .join(history, true())
         .outerjoin(consent, true())
         .outerjoin(sender, true())
-        .where(
-            _text.clinic_id == bindparam("clinic"),
-            _text.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-            _text.lease_token == bindparam("token"),
-            _text.status == "queued",
-        )
+        .where(still_held(given(_text.id)))
         .order_by(_text.id)
     )
 

@@ -11,12 +11,11 @@ from itertools import starmap
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Uuid
+from sqlalchemy import select
 
 from crm.compliance import quiet_hours
 from crm.compliance.gate import CALL_TAKES, Facts
+from crm.core.bulk import given
 from crm.core.ids import new_id
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -60,14 +59,7 @@ class Taken:
 
 _text: Any = Communication.__table__.c  # type: ignore[attr-defined]
 _QUEUED = (
-    select(_text.id, _text.address_id)
-    .where(
-        _text.clinic_id == bindparam("clinic"),
-        _text.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-        _text.lease_token == bindparam("token"),
-        _text.status == "queued",
-    )
-    .order_by(_text.id)
+    select(_text.id, _text.address_id).where(writes.still_held(given(_text.id))).order_by(_text.id)
 )
 
 
