@@ -10,13 +10,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Trusted is whom the machine trusts, as pip does: a clinic's network may have a proxy of its own.
 UV := $(BIN)/uv --quiet --system-certs pip
-COMPILE := $(UV) compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate
+COMPILE_AS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate
+COMPILE := $(UV) compile pyproject.toml $(COMPILE_AS)
+COMPILE_WEB := $(UV) compile --group pyproject.toml:web $(COMPILE_AS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-own-servers test-faults check fix bench setup lock
+.PHONY: help run assets test test-own-servers test-faults check fix bench setup lock
 
 help:
 	@echo 'make run               serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
@@ -29,17 +31,17 @@ help:
 	@echo 'make setup             make the environment for development in $(VENV)'
 	@echo 'make lock              write the lock files; ARGS=--upgrade takes newer versions'
 
-run: $(VENV)/.run
+run: $(VENV)/.run assets
 	@FRONTDESK_ENV=$${FRONTDESK_ENV:-demo} PORT=$(PORT) $(BIN)/frontdesk dev $(ARGS)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev assets
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'not faults' $(ARGS)
 
-test-own-servers: $(VENV)/.dev
+test-own-servers: $(VENV)/.dev assets
 	@$(BIN)/python -m tests.support.own_servers \
 		$(BIN)/python -m pytest -n $(JOBS) -m 'servers and not browser and not faults' $(ARGS)
 
-test-faults: $(VENV)/.dev
+test-faults: $(VENV)/.dev assets
 	@FAULTS_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m faults $(ARGS)
 
 check: $(VENV)/.dev
@@ -57,15 +59,20 @@ fix: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev assets
 	@$(BIN)/python -m bench $(ARGS)
 
-setup: $(VENV)/.dev
+setup: $(VENV)/.dev assets
+
+# What browsers load that others wrote; does nothing when nothing changed.
+assets: $(VENV)/.node
+	@$(BIN)/python -m crm.web.assets
 
 lock: $(VENV)/.uv
-	$(COMPILE) --extra embedded --group dev --group build --group web -o requirements-dev.lock $(ARGS)
+	$(COMPILE) --extra embedded --group dev --group build -o requirements-dev.lock $(ARGS)
 	$(COMPILE) --extra embedded --group build -c requirements-dev.lock -o requirements-run.lock
 	$(COMPILE) -c requirements-dev.lock -o requirements.lock
+	$(COMPILE_WEB) -o requirements-web.lock
 	@$(PYTHON) -c 'import pathlib, sys; sys.exit(any("://" in p.read_text() for p in \
 		pathlib.Path().glob("requirements*.lock")) and "a lock file holds an address")'
 
@@ -78,6 +85,16 @@ $(VENV)/.run: requirements-run.lock pyproject.toml | $(VENV)/.uv
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.uv
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
+
+# The machine's Node if it is new enough, else the one of a wheel.
+$(VENV)/.node: requirements-web.lock | $(VENV)/.run
+	@if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2> /dev/null \
+		&& command -v npm > /dev/null; then :; else \
+		echo 'Installing Node (a minute the first time) ...'; \
+		$(UV) install --python $(BIN)/python --require-hashes --only-binary :all: \
+			-r requirements-web.lock; \
+	fi
+	@touch $@
 
 $(VENV)/.uv: | $(VENV)/.made
 	@echo 'Installing the installer ...'

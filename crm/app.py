@@ -15,7 +15,7 @@ from crm.core.logging import configure_logging
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.runtime import build_runtime, encryption_keys, ring_redis
-from crm.web import setup
+from crm.web import gallery, setup
 from crm.web.middleware.admission import places
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,8 @@ def create_app(
     app.state.nav, app.state.alarms = registry.NAV, registry.ALARMS
     for router in registry.ROUTERS:
         app.include_router(router)
+    if runtime.settings.is_demo:
+        app.include_router(gallery.router)
     return app
 
 

@@ -87,6 +87,13 @@ def phone(e164: str, region: str = "US") -> str:
     return phonenumbers.format_number(number, style)
 
 
+def initials(name: str) -> str:
+    """Return the first letters of the first and the last word of a name: "AM", "J", or "?"."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    letters = [words[0][0], words[-1][0]] if len(words) > 1 else [word[0] for word in words]
+    return "".join(letters).upper() or "?"
+
+
 def money(minor: int, currency: str = "USD") -> str | Markup:
     """Return "$4,800", cents only where there are some; from $10,000 compact, exact on hover."""
     locale = current_language()

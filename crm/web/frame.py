@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from starlette.requests import Request
@@ -47,6 +48,7 @@ class Frame:
     zone: str = "UTC"
     region: str = "US"
     now: datetime | None = None
+    theme: Literal["system", "light", "dark"] = "system"
 
 
 def frame_of(request: Request) -> Frame:

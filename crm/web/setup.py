@@ -18,7 +18,7 @@ from crm.web.middleware.limits import DEFAULT_LIMIT, PUBLIC_FORM_LIMIT, BodyLimi
 from crm.web.middleware.observe import Observe
 from crm.web.middleware.peer import Peer
 from crm.web.state import Web
-from crm.web.static import FOLDER, PREFIX, Assets
+from crm.web.static import FOLDERS, PREFIX, Assets
 from crm.web.templating import environment
 
 
@@ -41,7 +41,7 @@ def install(
     parts = urlsplit(public_url)
     web = Web(
         templates=environment(folders),
-        assets=Assets.read(FOLDER),
+        assets=Assets.read(*FOLDERS),
         csrf=Csrf(_derived(secret, "csrf"), f"{parts.scheme}://{parts.netloc}"),
         signer=URLSafeSerializer(_derived(secret, "flash"), salt="flash"),
     )

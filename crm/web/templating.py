@@ -1,5 +1,6 @@
 """Pages from templates: one Jinja environment over every package's `templates/` folder."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from crm.web import formats
-from crm.web.csrf import VISITOR_COOKIE
+from crm.web.csrf import CLINIC_HEADER, CSRF_HEADER, VISITOR_COOKIE
 from crm.web.flash import FLASH_COOKIE, flash_of
 from crm.web.forms import CLINIC_FIELD, CSRF_FIELD
 from crm.web.frame import Frame, frame_of
 from crm.web.language import _, current_language, plural_form
+from crm.web.looks import LOOKS
 from crm.web.state import web_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -63,9 +65,11 @@ def environment(folders: Sequence[Path]) -> Environment:
         asset=lambda name: web_of(_rendering.get().request).assets.url(name),
         csrf_token=csrf_token,
         guard=guard,
+        write_headers=write_headers,
         language=current_language,
+        looks=LOOKS,
     )
-    env.filters.update(when=_when, phone=_phone, money=formats.money)
+    env.filters.update(when=_when, phone=_phone, money=formats.money, initials=formats.initials)
     return env
 
 
@@ -104,6 +108,15 @@ def guard() -> Markup:
     fields = field.format(CSRF_FIELD, csrf_token())
     clinic_id = _rendering.get().frame.clinic_id
     return fields + field.format(CLINIC_FIELD, clinic_id) if clinic_id is not None else fields
+
+
+def write_headers() -> str:
+    """Return what `guard` says as the headers of the page's scripts: JSON for `hx-headers`."""
+    headers = {CSRF_HEADER: csrf_token()}
+    clinic_id = _rendering.get().frame.clinic_id
+    if clinic_id is not None:
+        headers[CLINIC_HEADER] = str(clinic_id)
+    return json.dumps(headers)
 
 
 def _respond(

@@ -81,7 +81,7 @@ def test_the_list_shows_state_people_and_version_and_pauses(
 
 def steps_of(page: str) -> list[str]:
     """Return the words of each step of a sequence's page."""
-    items = page[page.index('<ol class="steps">') : page.index("</ol>")].split("<li")[1:]
+    items = page[page.index('<ol class="step-list">') : page.index("</ol>")].split("<li")[1:]
     return [" ".join(re.sub("<[^>]*>", " ", item.partition(">")[2]).split()) for item in items]
 
 

@@ -66,5 +66,5 @@ def test_what_waits_says_in_its_own_word_whether_it_is_held(house: House, drain:
     drain(most=10)
     page = house.page(f"/leads/{lead_id}")
     waiting = page[page.index("Waiting to be sent") : page.index("Timeline")]
-    assert re.search(r'badge-yellow"><svg.*#held"></use></svg> Held<', waiting)
+    assert re.search(r'badge bg-yellow-lt"><svg.*#held"></use></svg> Held<', waiting)
     assert "The clinic holds all automated texts." in waiting

@@ -39,6 +39,7 @@ PUBLIC = {
     "readyz",
     "metrics",
     "web:switch_language",
+    "web:gallery",
     "accounts:sign_in",
     "try_to_sign_in",
     "accounts:reset",

@@ -94,6 +94,6 @@ def told(response: Response, ids: Sequence[str]) -> tuple[object, ...]:
         words = words.replace(known, "…")
     words = re.sub(r'name="(token|key)" value="[^"]*"', "", words)
     # The demo's clock, whose minute may turn between two answers.
-    words = re.sub(r'<p class="ribbon" role="note">[^<]*</p>', "", words)
+    words = re.sub(r'<p class="notice-bar" role="note">[^<]*</p>', "", words)
     kinds = sorted(name for name in response.headers if name != "content-length")
     return response.status_code, kinds, words

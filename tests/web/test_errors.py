@@ -44,7 +44,7 @@ def test_a_person_gets_each_error_as_a_page_with_a_next_step(client: TestClient,
     assert answer.status_code == STATUSES[kind]
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["x-request-id"] in answer.text
-    assert 'class="button"' in answer.text
+    assert 'class="btn"' in answer.text
     assert CANARY not in answer.text
 
 

@@ -50,7 +50,7 @@ def test_the_summary_of_mistakes_names_each_field(edge: Edge, clock: Clock) -> N
 
 def errors_of(page: str) -> dict[str, str]:
     """Return the message beside each wrong field, in the order of the page."""
-    return dict(re.findall(r'<p class="error" id="(\w+)-error">(.*?)</p>', page))
+    return dict(re.findall(r'<p class="invalid-feedback" id="(\w+)-error">(.*?)</p>', page))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+// What every page can do: toasts with Undo, dialogs, menus that close, and keys.
+//
+// Other scripts use `window.frontdesk`:
+//   toast(message, {tone, undo})   undo: {url, values}, posted by the button or the key z
+//   key(name, handler)             a single key, off while one types; name as KeyboardEvent.key,
+//                                  "Shift+ArrowRight", or two keys such as "g p"
+//   client                         this page's id, which its writes carry
+"use strict";
+(() => {
+  const TOASTS = 3;
+  const SECONDS = 8;
+  const typing = "input, select, textarea, [contenteditable]";
+  const client = crypto.randomUUID();
+  const region = () => document.getElementById("toasts");
+  let lastUndo = null;
+
+  // Every write of htmx carries whose page it is; the other headers stand on the body.
+  document.addEventListener("htmx:configRequest", (event) => {
+    event.detail.headers["X-Client-Id"] = client;
+  });
+
+  // Toasts: the last three, eight seconds, still while one points at them; errors stay.
+  function button(label, className, act) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = className;
+    made.textContent = label;
+    made.addEventListener("click", act);
+    return made;
+  }
+
+  function toast(message, { tone = "good", undo = null } = {}) {
+    const box = document.createElement("div");
+    box.className = `toast show toast-${tone}`;
+    box.setAttribute("role", tone === "bad" ? "alert" : "status");
+    const words = document.createElement("p");
+    words.textContent = message;
+    box.append(words);
+    let timer = 0;
+    const close = () => {
+      clearTimeout(timer);
+      box.remove();
+      if (lastUndo?.box === box) lastUndo = null;
+    };
+    const wait = () => {
+      clearTimeout(timer);
+      if (tone !== "bad") timer = setTimeout(close, SECONDS * 1000);
+    };
+    if (undo) {
+      const act = () => {
+        close();
+        post(undo);
+      };
+      box.append(button(region().dataset.undo, "btn btn-sm", act));
+      lastUndo = { box, act };
+    }
+    const shut = button("×", "btn btn-sm btn-icon btn-ghost-secondary", close);
+    shut.setAttribute("aria-label", region().dataset.close);
+    box.append(shut);
+    for (const [stop, go] of [["mouseenter", "mouseleave"], ["focusin", "focusout"]]) {
+      box.addEventListener(stop, () => clearTimeout(timer));
+      box.addEventListener(go, wait);
+    }
+    region().append(box);
+    while (region().children.length > TOASTS) region().firstElementChild.remove();
+    wait();
+  }
+
+  function post({ url, values }) {
+    htmx.ajax("POST", url, { values, source: document.body, swap: "none" });
+  }
+
+  document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
+  const unsaved = () => toast(region().dataset.unsaved, { tone: "bad" });
+  document.addEventListener("htmx:sendError", unsaved);
+  document.addEventListener("htmx:timeout", unsaved);
+  document.addEventListener("htmx:responseError", (event) => {
+    if (!event.detail.xhr.getResponseHeader("HX-Trigger")) unsaved();
+  });
+
+  // Dialogs and menus.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) open(opener.dataset.open);
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+    for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  function open(id) {
+    const dialog = document.getElementById(id);
+    if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+  // Keys: one, or two after each other within a second.
+  const keys = new Map();
+  let before = "";
+  let forget = 0;
+
+  function handlerOf(event) {
+    const name = (event.shiftKey && event.key.length > 1 ? "Shift+" : "") + event.key;
+    const two = before && `${before} ${name}`;
+    const starts = [...keys.keys()].some((known) => known.startsWith(`${name} `));
+    clearTimeout(forget);
+    before = starts && !keys.has(two) ? name : "";
+    forget = setTimeout(() => { before = ""; }, 1000);
+    return keys.get(two) ?? keys.get(name);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of openMenus()) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      return;
+    }
+    const isShortcut = document.body.dataset.keys !== "off" && !event.target.closest(typing);
+    if (event.ctrlKey || event.metaKey || event.altKey || !isShortcut) return;
+    if (document.querySelector("dialog[open]")) return;
+    const handler = handlerOf(event);
+    if (handler && handler(event) !== false) event.preventDefault();
+  });
+
+  window.frontdesk = { toast, open, client, key: (name, handler) => keys.set(name, handler) };
+  frontdesk.key("z", () => lastUndo?.act());
+})();
