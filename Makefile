@@ -28,6 +28,7 @@ help:
 	@echo 'make check             formatting, lint, types, layers, rules, schema, translations'
 	@echo 'make fix               format, and repair what the linter can'
 	@echo 'make bench             measure; ARGS="..." is passed on'
+	@echo 'make assets            build what browsers load, where something changed'
 	@echo 'make setup             make the environment for development in $(VENV)'
 	@echo 'make lock              write the lock files; ARGS=--upgrade takes newer versions'
 

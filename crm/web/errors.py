@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from crm.core.errors import DomainError
 from crm.web import problems
 from crm.web.forms import Rejected
+from crm.web.htmx import is_htmx, toast
 from crm.web.problems import Problem
 from crm.web.templating import render
 
@@ -55,6 +56,12 @@ def answer(request: Request, problem: Problem) -> Response:
             dict(problem.headers),
             media_type="application/problem+json",
         )
+    if is_htmx(request):
+        # The page stands as it was; what is the matter, and what to do, is said over it.
+        words = ". ".join(part.rstrip(".") for part in problem.sentences)
+        response = toast(Response(status_code=problem.status), f"{words}.", tone="bad")
+        response.headers.update(problem.headers)
+        return response
     response = render(request, "error.html", problem.status, problem=problem, request_id=request_id)
     response.headers.update(problem.headers)
     return response

@@ -111,6 +111,11 @@ class Problem:
         """What the person can do now."""
         return _(NEXT_STEP.get(self.status, NEXT_STEP[400]))
 
+    @property
+    def sentences(self) -> list[str]:
+        """What is the matter and what to do, for where there is room for a line."""
+        return [self.title, *(self.fields.values() or [self.detail or self.next_step])]
+
     def as_json(self, request_id: str) -> dict[str, Any]:
         """Return the members of RFC 9457, with `errors` naming each wrong field."""
         members: dict[str, Any] = {

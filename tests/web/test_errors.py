@@ -48,6 +48,27 @@ def test_a_person_gets_each_error_as_a_page_with_a_next_step(client: TestClient,
     assert CANARY not in answer.text
 
 
+@pytest.mark.parametrize("kind", RAISED)
+def test_a_page_that_asks_for_a_part_of_it_says_the_error(client: TestClient, kind: str) -> None:
+    answer = client.get(f"/raise/{kind}", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.text) == (STATUSES[kind], "")
+    told = json.loads(answer.headers["hx-trigger"])["toast"]
+    assert told["tone"] == "bad"
+    assert told["message"].endswith(".")
+    assert CANARY not in told["message"]
+
+
+def test_a_part_of_a_page_is_told_the_wrong_field_or_the_next_step(client: TestClient) -> None:
+    told = {
+        kind: json.loads(
+            client.get(f"/raise/{kind}", headers={"HX-Request": "true"}).headers["hx-trigger"]
+        )["toast"]["message"]
+        for kind in ("field", "many")
+    }
+    assert told["field"].endswith("Too short.")
+    assert told["many"].endswith("Wait a little and try again.")
+
+
 def test_wrong_fields_are_named(client: TestClient) -> None:
     problem = client.get("/api/raise/invalid").json()
     assert problem["detail"] == "Look again."

@@ -1,6 +1,7 @@
 """What surrounds every request: ids, logs, headers, limits."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from structlog.typing import EventDict
 
 from crm.web.middleware.headers import content_security_policy
 from crm.web.middleware.peer import Peer
+from crm.web.static import Assets
 from tests.web.conftest import CLINIC
 
 
@@ -82,6 +84,27 @@ def test_assets_are_named_by_their_content_and_kept(app: FastAPI, client: TestCl
     stale = client.get("/static/app.000000000000.css")
     assert (stale.status_code, stale.headers["cache-control"]) == (404, "no-store")
     assert client.get("/static/../setup.py").status_code == 404
+
+
+def test_what_was_built_has_its_smallest_twin(app: FastAPI, client: TestClient) -> None:
+    url = app.state.web.assets.url("htmx.js")
+    sizes = {}
+    for encoding in ("br", "gzip", "identity"):
+        with client.stream("GET", url, headers={"Accept-Encoding": encoding}) as answer:
+            sizes[encoding] = sum(len(chunk) for chunk in answer.iter_raw())
+            assert answer.headers.get("content-encoding", "identity") == encoding
+    assert sizes["br"] < sizes["gzip"] < sizes["identity"]
+
+
+def test_a_sheet_names_other_assets_by_their_address(app: FastAPI, client: TestClient) -> None:
+    assets = app.state.web.assets
+    sheet = client.get(assets.url("app.css")).text
+    assert f'url("{assets.url("inter.woff2")}")' in sheet
+
+
+def test_what_was_not_built_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="make setup"):
+        Assets.read(tmp_path / "dist")
 
 
 def _chunks(size: int) -> Iterator[bytes]:

@@ -1,16 +1,22 @@
 """Pages: what they show around their content, in two languages, and how they follow a write."""
 
+import json
 import re
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from crm.web import formats
+from crm.web.htmx import Undo, toast
 from crm.web.language import _, best_language, gettext, ngettext, speaking
 from crm.web.pages import own_path
 from crm.web.static import FOLDERS
+from tests.web.conftest import CLINIC
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday
 
@@ -23,7 +29,32 @@ def test_a_page_has_its_frame(client: TestClient) -> None:
     assert "Sign out" in html
     assert 'action="/language"' in html
     assert " style=" not in html
-    assert not re.search(r'<script(?! src="/static/[^"]+" defer></script>)', html)
+    assert not re.search(r'<script(?! src="/static/[^"]+"( defer)?></script>)', html)
+
+
+def test_a_pages_scripts_send_what_its_forms_send(client: TestClient) -> None:
+    html = client.get("/page").text
+    [headers] = re.findall(r"hx-headers='([^']*)'", html)
+    sent = json.loads(unescape(headers))
+    assert f'name="csrf_token" value="{sent["X-CSRF-Token"]}"' in html
+    assert UUID(sent["X-Clinic-Id"]) == CLINIC
+
+
+def test_a_toast_says_what_was_done_and_how_to_undo_it() -> None:
+    said = "Movida a «Contactada» 🦷"
+    undo = Undo("/leads/1/move", {"version": 3, "reason": None})
+    trigger = toast(Response(), said, undo=undo).headers["HX-Trigger"]
+    assert trigger.isascii()
+    expected = {"url": "/leads/1/move", "values": {"version": "3"}}
+    assert json.loads(trigger) == {"toast": {"message": said, "tone": "good", "undo": expected}}
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Ana María Díaz", "AD"), ("Li", "L"), ("  ", "?"), ("🦷 Jo", "J"), ("ñu (x) b", "ÑB")],
+)
+def test_initials(name: str, letters: str) -> None:
+    assert formats.initials(name) == letters
 
 
 def test_the_language_is_asked_for_chosen_or_wished(client: TestClient) -> None:
