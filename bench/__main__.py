@@ -78,7 +78,7 @@ def main() -> None:
         if asked := wanted.bars & set(names):
             sys.stderr.write(f"Measuring {', '.join(sorted(asked))} ...\n")
             bars += measure(wanted)
-    write(bars)
+            write(bars)
 
 
 if __name__ == "__main__":

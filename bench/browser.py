@@ -2,7 +2,7 @@
 
 import re
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from http.cookies import SimpleCookie
 from typing import Self
 from urllib.parse import urlencode, urlsplit
@@ -56,8 +56,12 @@ class Browser:
             "Sec-Fetch-Site": "same-origin",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
+        try:
+            answer = self._send(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError, RemoteDisconnected):
+            # The server ended a connection that was idle for seconds; browsers open another one.
+            self._connection.close()
+            answer = self._send(method, path, body, headers)
         page = answer.read().decode()
         if answer.status not in wanted:
             raise RuntimeError(f"{method} {path} was answered with {answer.status}")
@@ -65,3 +69,9 @@ class Browser:
             for name, morsel in SimpleCookie(line).items():
                 self._cookies[name] = morsel.value
         return page
+
+    def _send(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> HTTPResponse:
+        self._connection.request(method, path, body, headers)
+        return self._connection.getresponse()

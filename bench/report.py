@@ -125,9 +125,10 @@ def table(bars: Sequence[Bar]) -> str:
 
 
 def write(bars: Sequence[Bar], path: Path = RESULTS) -> None:
-    """Print the table and write the results file."""
+    """Print the table so far and write the results file: a later crash takes nothing away."""
     path.write_text(json.dumps({"bars": [asdict(bar) for bar in bars]}, indent=2) + "\n")
     sys.stdout.write(table(bars))
+    sys.stdout.flush()
 
 
 def _cells(bar: Bar) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def test_a_leads_page_shows_its_sequences_with_their_steps_and_what_comes_next(
 
     page = signed_in("front_desk").get(f"/leads/{lead_id}").text
 
-    panel = page[page.index("<h2>Sequences</h2>") :]
+    panel = page[page.index("Sequences</h2>") :]
     assert "Next: Send the text “Hello”" in panel
     assert "Wait 1 day" in panel
     assert "Wait for" not in page

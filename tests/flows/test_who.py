@@ -57,7 +57,7 @@ def test_each_entry_of_the_timeline_says_who_did_it(house: House, drain: Drain) 
 def details(house: House) -> str:
     """Return what the lead's page says beside its addresses."""
     page = house.page(f"/leads/{house.all(Lead)[0].id}")
-    return plain(page[page.index("<h2>Details</h2>") : page.index("<dt>Source</dt>")])
+    return plain(page[page.index("Details</h2>") : page.index("<dt>Source</dt>")])
 
 
 def test_the_details_say_that_somebody_texted_stop_and_that_they_opted_in_again(
