@@ -57,7 +57,7 @@ def create_app(
         admit=places(runtime.settings.database_pool),
     )
     accounts_setup.install(app, runtime)
-    app.state.nav, app.state.alarms = registry.NAV, registry.ALARMS
+    app.state.nav, app.state.watched = registry.NAV, registry.WATCHED
     for router in registry.ROUTERS:
         app.include_router(router)
     if runtime.settings.is_demo:

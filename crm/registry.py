@@ -11,7 +11,7 @@ from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
 from crm.accounts import pages as accounts_pages
 from crm.accounts import timeline as accounts_timeline
-from crm.accounts.alarms import Alarm
+from crm.accounts.alarms import Alarm, Count, Watched
 from crm.accounts.frame import NavEntry
 from crm.compliance import models as compliance_models
 from crm.compliance import timeline as compliance_timeline
@@ -103,3 +103,7 @@ NAV: tuple[NavEntry, ...] = (
 ALARMS: tuple[Alarm, ...] = (
     Alarm(messaging_queries.what_is_paused, "/settings/texts", "settings:write"),
 )
+
+COUNTS: dict[str, Count] = {}
+
+WATCHED = Watched(ALARMS, COUNTS)

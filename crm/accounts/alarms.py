@@ -1,26 +1,59 @@
-"""What stands above every page until somebody who can do something about it has done it."""
+"""What is watched for whoever is signed in: what stands above every page, and the counts around it.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+Each of them is an expression and no question of its own: all are asked in the one statement that
+finds out whose request it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
 
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
 from crm.web.frame import Banner
 
+Look = Callable[[UnitOfWork], ColumnElement[str | None]]
+"""From a transaction, the expression of what is the matter, marked with `N_`, or of NULL."""
+
+Count = Callable[[UnitOfWork, ColumnElement[UUID]], ColumnElement[int]]
+"""From a transaction and a user's id, the expression of how many things wait for him."""
+
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something to look at on each page, for whoever has the capability, and where to act on it.
+    """Something to look at on each page, for whoever has the capability, and where to act on it."""
 
-    `look` returns what is the matter, marked with `N_`, or None; it asks one small statement.
-    """
-
-    look: Callable[[UnitOfWork], str | None]
+    look: Look
     href: str
     capability: str
 
 
-def raised(uow: UnitOfWork, role: str, alarms: Sequence[Alarm]) -> list[Banner]:
-    """Return the banners of the alarms that go off now for a role, not translated yet."""
-    looked = [(alarm.look(uow), alarm.href) for alarm in alarms if may(role, alarm.capability)]
-    return [Banner(message, href) for message, href in looked if message is not None]
+@dataclass(frozen=True)
+class Watched:
+    """Everything that is watched; `app.state.watched` holds the product's."""
+
+    alarms: Sequence[Alarm] = ()
+    counts: Mapping[str, Count] = field(default_factory=dict)
+
+    def columns(self, uow: UnitOfWork, user_id: ColumnElement[UUID]) -> list[ColumnElement[Any]]:
+        """Return what is to be selected beside a user: the alarms, then the counts."""
+        return [
+            *(alarm.look(uow) for alarm in self.alarms),
+            *(count(uow, user_id) for count in self.counts.values()),
+        ]
+
+    def raised(self, values: Sequence[Any], role: str) -> list[Banner]:
+        """Return the banners of the alarms that go off for a role, not translated yet."""
+        looked = zip(self.alarms, values, strict=False)
+        return [
+            Banner(message, alarm.href)
+            for alarm, message in looked
+            if message is not None and may(role, alarm.capability)
+        ]
+
+    def counted(self, values: Sequence[Any]) -> dict[str, int]:
+        """Return the counts by their names."""
+        return dict(zip(self.counts, values[len(self.alarms) :], strict=True))

@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from crm.accounts.actions.api_keys import ApiPrincipal, authenticate_key
 from crm.accounts.actions.logins import Recognised, recognise
+from crm.accounts.alarms import Watched
 from crm.accounts.frame import frame_for, language_for
 from crm.accounts.roles import SCOPES, roles_of
 from crm.accounts.state import accounts_of
@@ -103,8 +104,8 @@ def _recognise(request: Request) -> Recognised | None:
         token = request.cookies.get(SESSION_COOKIE)
         accounts = accounts_of(request)
         idle = timedelta(minutes=accounts.settings.session_idle_minutes)
-        alarms = getattr(request.app.state, "alarms", ())
-        found = recognise(accounts.database, token, idle, alarms) if token else None
+        watched = getattr(request.app.state, "watched", Watched())
+        found = recognise(accounts.database, token, idle, watched) if token else None
         request.state.recognised = found
     recognised: Recognised | None = request.state.recognised
     return recognised

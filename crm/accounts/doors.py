@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from sqlmodel import col, delete, select
+from sqlalchemy import ScalarSelect, delete, select
+from sqlmodel import col
 
 from crm.accounts.models import Door
 from crm.core.database import Database
@@ -37,6 +38,19 @@ def resolve(database: Database, kind: str, key: str) -> list[Opened]:
             .order_by(col(Door.clinic_id))
         )
         return [Opened(door.clinic_id, door.ref_id) for door in doors]
+
+
+def behind(uow: UnitOfWork, kind: str, key: str) -> ScalarSelect[UUID]:
+    """Return the expression of the row of this clinic that a key leads to, or of NULL."""
+    return (
+        select(col(Door.ref_id))
+        .where(
+            col(Door.kind) == kind,
+            col(Door.key_hash) == hash_key(kind, key),
+            col(Door.clinic_id) == uow.clinic_id,
+        )
+        .scalar_subquery()
+    )
 
 
 def open_door(uow: UnitOfWork, kind: str, key: str, ref_id: UUID) -> None:

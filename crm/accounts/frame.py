@@ -16,13 +16,17 @@ from crm.web.middleware.language import COOKIE
 
 @dataclass(frozen=True)
 class NavEntry:
-    """One entry of the rail for whoever has the capability; `label` is marked with `N_`."""
+    """One entry of the rail for whoever has the capability; `label` is marked with `N_`.
+
+    `count` names the one of `Watched.counts` that is shown beside it.
+    """
 
     label: str
     href: str
     icon: str
     capability: str
     is_for_demo: bool = False
+    count: str | None = None
 
 
 def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
@@ -34,13 +38,19 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         clinic_name=who.clinic.name,
         user_name=who.user.name,
         nav=[
-            NavItem(_(entry.label), f"{root}{entry.href}", entry.icon)
+            NavItem(
+                _(entry.label),
+                f"{root}{entry.href}",
+                entry.icon,
+                who.counts[entry.count] if entry.count else 0,
+            )
             for entry in entries
             if may(who.membership.role, entry.capability)
             and (settings.is_demo or not entry.is_for_demo)
         ],
         sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
+        counts=who.counts,
         ribbon=_demo_ribbon(who) if settings.is_demo else "",
         zone=who.user.timezone or who.clinic.timezone,
         region=who.clinic.region,

@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
-from crm.core import killpoints, tenancy
+from crm.core import killpoints, tally, tenancy
 from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.events import Subscriptions
@@ -32,7 +32,7 @@ _OPEN = text(
     " set_config('plan_cache_mode', :plans, true), set_config('enable_seqscan', :seqscan, true),"
     " set_config('lock_timeout', '10s', true), set_config('statement_timeout', '60s', true),"
     " set_config('idle_in_transaction_session_timeout', '120s', true)"
-)
+).execution_options(**{tally.OPENING: True})
 
 
 Plans = Literal["auto", "force_custom_plan", "force_generic_plan"]
@@ -66,6 +66,7 @@ def build_engine(settings: Settings, url: str) -> Engine:
         },
     )
     event.listen(engine, "checkout", _assert_open)
+    tally.watch(engine)
     return engine
 
 

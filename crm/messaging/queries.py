@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, null, select
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
@@ -83,20 +83,17 @@ class PausedTemplate:
     paused_at: datetime | None
 
 
-def what_is_paused(uow: UnitOfWork) -> str | None:
-    """Return what keeps texts back until somebody resumes it, marked with `N_` (TW-44)."""
+def what_is_paused(uow: UnitOfWork) -> ColumnElement[str | None]:
+    """Return the expression of what keeps texts back until somebody resumes it (TW-44)."""
     held = select(col(Clinic.id)).where(
         col(Clinic.id) == uow.clinic_id, col(Clinic.is_holding_sends)
     )
-    paused = select(
-        held.exists(), _refused_accounts(uow).exists(), _filtered_templates(uow).exists()
+    return case(
+        (held.exists(), N_("The clinic holds all automated texts.")),
+        (_refused_accounts(uow).exists(), N_("Texts are held back: a number is paused.")),
+        (_filtered_templates(uow).exists(), N_("Texts are held back: a template is paused.")),
+        else_=null(),
     )
-    is_held, is_number, is_template = uow.session.execute(paused).one()
-    if is_held:
-        return N_("The clinic holds all automated texts.")
-    if is_number:
-        return N_("Texts are held back: a number is paused.")
-    return N_("Texts are held back: a template is paused.") if is_template else None
 
 
 def notices(uow: UnitOfWork) -> list[str]:

@@ -1,7 +1,7 @@
 """What stands around a page: who is signed in, in which clinic, and where one can go."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -35,7 +35,8 @@ class Banner:
 class Frame:
     """Set by `accounts` as `request.state.frame`; the templates read it as `frame`.
 
-    `zone` and `now` are what `when` uses, `region` what `phone` uses.
+    `counts` is how many things of a kind wait for the user, `zone` and `now` are what `when` uses,
+    `region` what `phone` uses.
     """
 
     clinic_id: UUID | None = None
@@ -45,6 +46,7 @@ class Frame:
     sign_out: str = ""
     ribbon: str = ""
     banners: Sequence[Banner] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
     zone: str = "UTC"
     region: str = "US"
     now: datetime | None = None

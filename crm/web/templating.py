@@ -15,6 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from crm.core import tally
 from crm.web import formats
 from crm.web.csrf import CLINIC_HEADER, CSRF_HEADER, VISITOR_COOKIE
 from crm.web.flash import FLASH_COOKIE, flash_of
@@ -125,7 +126,8 @@ def _respond(
     web, frame = web_of(request), frame_of(request)
     flash = flash_of(request, web.signer) if block is None else None
     everything = {"request": request, "frame": frame, "flash": flash, **context}
-    with _rendering_of(Rendering(request, frame, context.get("now") or frame.now)):
+    page = Rendering(request, frame, context.get("now") or frame.now)
+    with _rendering_of(page), tally.rendering():
         template = web.templates.get_template(name)
         if block is None:
             html = template.render(everything)

@@ -1,5 +1,6 @@
 """What surrounds every request: ids, logs, headers, limits."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def test_the_log_names_the_route_and_not_the_address(
     answer = client.get(f"{prefix}/things/{CLINIC}?q=Zebulon")
     [entry] = [entry for entry in logged if entry["event"] == "request.answered"]
     assert entry.pop("ms") >= 0
+    assert entry.pop("db_ms") == entry.pop("queries") == 0
     assert entry == {
         "event": "request.answered",
         "log_level": "info",
@@ -37,6 +39,13 @@ def test_the_log_names_the_route_and_not_the_address(
         "method": "GET",
         "status": 200,
     }
+
+
+def test_what_an_answer_took_is_told_to_whoever_is_signed_in_only(client: TestClient) -> None:
+    told = client.get("/page").headers["server-timing"]
+    assert re.fullmatch(r'db;dur=0\.0;desc="0 queries", tpl;dur=\d+\.\d, total;dur=\d+\.\d', told)
+    assert float(told.partition("tpl;dur=")[2].partition(",")[0]) > 0
+    assert "server-timing" not in client.get("/part").headers
 
 
 def test_unknown_addresses_and_methods_are_not_logged(

@@ -1,17 +1,17 @@
 """Logins: opened with a password, carried by an opaque token, over at many occasions (SEC-1)."""
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, update
-from sqlmodel import col, select
+from sqlalchemy import Select, and_, select, update
+from sqlmodel import col
 
 from crm.accounts import doors
-from crm.accounts.alarms import Alarm, raised
+from crm.accounts.alarms import Watched
 from crm.accounts.models import Clinic, Login, Membership, User
 from crm.accounts.queries import live_membership, locked_user, workplaces
 from crm.accounts.state import Accounts
@@ -52,6 +52,7 @@ class Recognised:
     clinic: Clinic
     now: datetime
     banners: Sequence[Banner] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def sign_in(accounts: Accounts, attempt: Attempt, email: str, password: str) -> Opened | None:
@@ -112,7 +113,8 @@ def _open(uow: UnitOfWork, user: User, expires_at: datetime) -> tuple[str, UUID]
         epoch=user.login_epoch,
     )
     uow.add(login)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    # It names its clinic, so that a request is known by one statement, asked in that clinic.
+    token = f"{uow.clinic_id.hex}.{secrets.token_urlsafe(TOKEN_BYTES)}"
     doors.open_door(uow, "session", token, login.id)
     return token, login.id
 
@@ -150,41 +152,56 @@ def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> O
 
 
 def recognise(
-    database: Database, token: str, idle: timedelta, alarms: Sequence[Alarm] = ()
+    database: Database, token: str, idle: timedelta, watched: Watched
 ) -> Recognised | None:
-    """Return whose token this is, and note that he is there; None once the login is over."""
-    found = doors.resolve(database, "session", token)
-    if not found:
+    """Return whose token this is and what waits for him, and note that he is there; None once the
+    login is over. All of it is one statement, but for the note."""
+    clinic_id = _clinic_of(token)
+    if clinic_id is None:
         return None
-    with database.transaction(found[0].clinic_id, SYSTEM) as uow:
-        row = uow.session.execute(
-            select(Login, User, Membership, Clinic)
-            .join(User, col(User.id) == col(Login.user_id))
-            .join(
-                Membership,
-                and_(
-                    col(Membership.user_id) == col(Login.user_id),
-                    col(Membership.ended_at).is_(None),
-                ),
-            )
-            .join(Clinic, col(Clinic.id) == col(Login.clinic_id))
-            .where(col(Login.id) == found[0].ref_id, col(Login.ended_at).is_(None))
-        ).one_or_none()
+    with database.transaction(clinic_id, SYSTEM) as uow:
+        row = uow.session.execute(_whose(uow, token, watched)).one_or_none()
         if row is None:
             return None
-        recognised = Recognised(*row, now=uow.now)
-        reason = _why_over(recognised, idle)
+        login, user, membership, clinic, *seen = row
+        reason = _why_over(login, user, uow.now, idle)
         if reason is not None:
-            end_login(uow, recognised.login.id, reason)
+            end_login(uow, login.id, reason)
             return None
-        if uow.now - recognised.login.seen_at >= TOUCH:
-            mine = and_(_logins.c.clinic_id == uow.clinic_id, _logins.c.id == recognised.login.id)
+        if uow.now - login.seen_at >= TOUCH:
+            mine = and_(_logins.c.clinic_id == uow.clinic_id, _logins.c.id == login.id)
             uow.session.execute(update(_logins).where(mine).values(seen_at=uow.now))
-        return replace(recognised, banners=raised(uow, recognised.membership.role, alarms))
+        banners, counts = watched.raised(seen, membership.role), watched.counted(seen)
+        return Recognised(login, user, membership, clinic, uow.now, banners, counts)
 
 
-def _why_over(recognised: Recognised, idle: timedelta) -> str | None:
-    login, user, now = recognised.login, recognised.user, recognised.now
+def _clinic_of(token: str) -> UUID | None:
+    """Return the clinic that a token names; whether it opens anything there is still to be seen."""
+    named, _, secret = token.partition(".")
+    try:
+        return UUID(hex=named) if secret else None
+    except ValueError:
+        return None
+
+
+def _whose(uow: UnitOfWork, token: str, watched: Watched) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Login, User, Membership, Clinic)
+        .add_columns(*watched.columns(uow, _logins.c.user_id))
+        .join(User, col(User.id) == col(Login.user_id))
+        .join(
+            Membership,
+            and_(
+                col(Membership.user_id) == col(Login.user_id),
+                col(Membership.ended_at).is_(None),
+            ),
+        )
+        .join(Clinic, col(Clinic.id) == col(Login.clinic_id))
+        .where(col(Login.id) == doors.behind(uow, "session", token), col(Login.ended_at).is_(None))
+    )
+
+
+def _why_over(login: Login, user: User, now: datetime, idle: timedelta) -> str | None:
     if user.is_disabled:
         return "disabled"
     if login.epoch != user.login_epoch:

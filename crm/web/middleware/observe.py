@@ -10,6 +10,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crm.core.tally import Tally, tallying
 from crm.web.errors import answer_crash
 
 log = structlog.get_logger("crm.web")
@@ -22,6 +23,7 @@ class Observe:
 
     The id is always ours: one sent from outside could put anything into the log. Paths are logged
     as their route's template, since a path or a query can hold an id, a phone or a name.
+    What an answer took is told to whoever is signed in; others could learn from it whom we know.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,11 +43,15 @@ class Observe:
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status.append(message["status"])
-                message.setdefault("headers", []).append((b"x-request-id", request_id.encode()))
+                headers = message.setdefault("headers", [])
+                headers.append((b"x-request-id", request_id.encode()))
+                if "frame" in scope["state"]:
+                    headers.append((b"server-timing", _timing(tally, started).encode()))
             await send(message)
 
         structlog.contextvars.clear_contextvars()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = structlog.contextvars.bound_contextvars(request_id=request_id)
+        with bound, tallying() as tally:
             try:
                 await self._run(scope, receive, note, status)
             finally:
@@ -54,7 +60,7 @@ class Observe:
                     route=route_template(scope),
                     method=method,
                     status=status[0] if status else None,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    **_cost(tally, started),
                 )
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, status: list[int]) -> None:
@@ -68,6 +74,25 @@ class Observe:
                 raise RuntimeError("the answer broke off") from None
             response = answer_crash(Request(scope, receive))
             await response(scope, receive, send)
+
+
+def _timing(tally: Tally, started: float) -> str:
+    """Return what the answer took until now, as browsers show it."""
+    queries = f"{tally.queries} {'query' if tally.queries == 1 else 'queries'}"
+    return (
+        f'db;dur={_ms(tally.asking)};desc="{queries}", tpl;dur={_ms(tally.rendering)},'
+        f" total;dur={_ms(time.perf_counter() - started)}"
+    )
+
+
+def _cost(tally: Tally, started: float) -> dict[str, float]:
+    """Return what a log says of the same."""
+    ms = _ms(time.perf_counter() - started)
+    return {"ms": ms, "db_ms": _ms(tally.asking), "queries": tally.queries}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 def route_template(scope: Scope) -> str:
