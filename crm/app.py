@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from crm.core.logging import configure_logging
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.runtime import build_runtime, encryption_keys, ring_redis
-from crm.web import gallery, setup
+from crm.web import gallery, live, setup
 from crm.web.middleware.admission import places
 
 ROOT = Path(__file__).parents[1]
@@ -33,11 +33,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if beside is None:
-            yield
-            return
-        with beside():
-            yield
+        with live.closed_by_signals(app.state.live), beside() if beside else nullcontext():
+            async with app.state.live.running():
+                yield
 
     app = FastAPI(
         title="Frontdesk",
@@ -58,6 +56,7 @@ def create_app(
     )
     accounts_setup.install(app, runtime)
     app.state.nav, app.state.watched = registry.NAV, registry.WATCHED
+    app.state.live = accounts_setup.hub(runtime, registry.TOPICS)
     for router in registry.ROUTERS:
         app.include_router(router)
     if runtime.settings.is_demo:

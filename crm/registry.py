@@ -30,6 +30,7 @@ from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
 from crm.messaging.settling import SETTLEMENTS
 from crm.privacy import models as privacy_models
+from crm.web.live import Topic
 from crm.web.timeline import Authors, TimelineSource
 from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
@@ -90,6 +91,20 @@ TIMELINE: tuple[TimelineSource, ...] = (
 AUTHORS: tuple[Authors, ...] = (accounts_timeline.authors, automations_timeline.authors)
 
 LEAD_PANELS: tuple[LeadPanel, ...] = (automations_pages.lead_panel,)
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        "board",
+        "leads:read",
+        # What a card shows; the steps of a sequence are not on it, and there are many.
+        news=("lead.", "text.", "communication.", "task.", "contact."),
+        lists="lead_id",
+    ),
+    Topic("lead", "leads:read", of="lead_id"),
+    Topic("contact", "leads:read", of="contact_id"),
+    Topic("tasks", "leads:read", news=("task.",)),
+    Topic("notices", None, news=("notice.",), of="user_id"),
+)
 
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),

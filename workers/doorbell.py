@@ -1,4 +1,4 @@
-"""The doorbell: how whoever made rows due tells idle workers, without ever waiting for Redis."""
+"""The doorbell: how whoever wrote rows tells idle workers and open pages, and never waits."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dramatiq.logging import get_logger
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from crm.core.news import CHANNEL, Announcement
 from workers.broker import NAMESPACE, RUN_WORK, DoorbellBroker
 
 RING_TIMEOUT_S = 0.1
@@ -18,7 +19,7 @@ BREAKER_S = 1.0
 
 
 class Doorbell:
-    """Tells idle workers that rows are due; a hint that may be lost and never hurts its caller."""
+    """Tells that rows are due, or changed: hints that may be lost and never hurt their caller."""
 
     def __init__(
         self, redis_url: str, *, namespace: str = NAMESPACE, client: redis.Redis | None = None
@@ -54,6 +55,15 @@ class Doorbell:
             self._last[kind, queue] = sent[-1]
         return len(sent)
 
+    def tell(self, announcement: Announcement) -> None:
+        """Tell the open pages of a clinic what was committed; never raises, waits about 0.1 s."""
+        if time.monotonic() < self._closed_until:
+            return
+        try:
+            self._broker.client.publish(CHANNEL, announcement.encode())
+        except Exception as error:  # As with a ring.
+            self._close_for_a_while(error)
+
     def _still_waits(self, queue: str, message_id: str | None) -> bool:
         """Whether a ring is in its queue; as far as is known, where Redis does not say."""
         if message_id is None or time.monotonic() < self._closed_until:
@@ -85,7 +95,7 @@ class Doorbell:
 
     def _close_for_a_while(self, error: Exception) -> None:
         self._closed_until = time.monotonic() + BREAKER_S
-        self._logger.warning("Redis did not take a ring: %s.", type(error).__name__)
+        self._logger.warning("Redis did not take a hint: %s.", type(error).__name__)
 
     def close(self) -> None:
         """Close the connections."""

@@ -28,6 +28,7 @@ from crm.core.principal import Principal
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.privacy.actions import Origin, came_from
+from crm.web import live
 from crm.web.csrf import SESSION_COOKIE, verify_clinic, verify_csrf
 from crm.web.language import _
 from crm.web.state import web_of
@@ -105,7 +106,12 @@ def _recognise(request: Request) -> Recognised | None:
         accounts = accounts_of(request)
         idle = timedelta(minutes=accounts.settings.session_idle_minutes)
         watched = getattr(request.app.state, "watched", Watched())
-        found = recognise(accounts.database, token, idle, watched) if token else None
+        is_present = not live.asks_by_itself(request)
+        found = (
+            recognise(accounts.database, token, idle, watched, is_present=is_present)
+            if token
+            else None
+        )
         request.state.recognised = found
     recognised: Recognised | None = request.state.recognised
     return recognised
@@ -153,6 +159,7 @@ def clinic_uow(request: Request, login: CurrentLogin) -> Iterator[UnitOfWork]:
     """Open the transaction of a page's route in the login's clinic."""
     database = accounts_of(request).database
     with database.transaction(login.clinic_id, login.principal) as uow:
+        uow.client_id = live.client_of(request.headers.get(live.CLIENT_HEADER))
         yield uow
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from crm.accounts import doors
 from crm.accounts.models import ApiKey, Clinic, Login, Membership, User
 from crm.core.database import Database
 from crm.core.errors import NotFound
-from crm.core.principal import Principal
+from crm.core.principal import SYSTEM, Principal
 from crm.core.uow import UnitOfWork
 
 
@@ -88,17 +89,39 @@ def _recency(place: Workplace) -> tuple[float, str]:
     return (place.last_login_at.timestamp() if place.last_login_at else 0.0, str(place.clinic_id))
 
 
+def still_open(
+    database: Database, idle: timedelta, clinic_id: UUID, login_ids: set[UUID]
+) -> set[UUID]:
+    """Return those of these logins that are not over; asking is no sign of life of anybody."""
+    with database.transaction(clinic_id, SYSTEM) as uow:
+        found = uow.session.scalars(
+            select(col(Login.id))
+            .join(User, col(User.id) == col(Login.user_id))
+            .where(
+                col(Login.clinic_id) == clinic_id,
+                col(Login.id).in_(login_ids),
+                col(User.is_disabled).is_(False),
+                *_is_open(uow, idle),
+            )
+        )
+        return set(found)
+
+
+def _is_open(uow: UnitOfWork, idle: timedelta) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Login.ended_at).is_(None),
+        col(Login.epoch) == col(User.login_epoch),
+        col(Login.expires_at) > uow.now,
+        col(Login.seen_at) > uow.now - idle,
+    )
+
+
 def open_logins(uow: UnitOfWork, idle: timedelta, user_id: UUID | None = None) -> list[OpenLogin]:
     """Return the logins of this clinic, or of one user here, that are not over; the last first."""
     statement = (
         select(Login, User)
         .join(User, col(User.id) == col(Login.user_id))
-        .where(
-            col(Login.ended_at).is_(None),
-            col(Login.epoch) == col(User.login_epoch),
-            col(Login.expires_at) > uow.now,
-            col(Login.seen_at) > uow.now - idle,
-        )
+        .where(*_is_open(uow, idle))
         .order_by(col(Login.seen_at).desc())
     )
     if user_id is not None:

@@ -1,6 +1,9 @@
 """Puts accounts into an application: one call of `crm.app`, after `crm.web.setup.install`."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
@@ -11,11 +14,13 @@ from starlette.responses import RedirectResponse, Response
 
 from crm.accounts.deps import SignInNeeded, maybe_login
 from crm.accounts.passwords import Passwords
+from crm.accounts.queries import still_open
 from crm.accounts.state import Accounts
 from crm.accounts.throttle import Throttle
 from crm.core.runtime import Runtime
 from crm.web.csrf import SAFE_METHODS
 from crm.web.errors import answer_domain, answer_http, wants_json
+from crm.web.live import Hub, Topic
 
 
 def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = None) -> Accounts:
@@ -34,6 +39,12 @@ def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = Non
     app.add_exception_handler(SignInNeeded, _lead_to_sign_in)
     app.add_exception_handler(HTTPException, _answer_in_frame)
     return accounts
+
+
+def hub(runtime: Runtime, topics: Sequence[Topic]) -> Hub:
+    """Return what tells the process's open pages of news, as long as their logins are open."""
+    idle = timedelta(minutes=runtime.settings.session_idle_minutes)
+    return Hub(runtime.settings.redis_url, topics, partial(still_open, runtime.database, idle))
 
 
 async def _answer_in_frame(request: Request, error: Exception) -> Response:

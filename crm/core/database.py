@@ -20,6 +20,7 @@ from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.events import Subscriptions
 from crm.core.floors import Floors
+from crm.core.news import Announcement
 from crm.core.principal import Principal
 from crm.core.settings import Settings
 from crm.core.uow import Doorbell, UnitOfWork
@@ -114,7 +115,7 @@ class Database:
     def transaction(
         self, clinic_id: UUID, principal: Principal, *, step: str = "", plans: Plans = KEPT
     ) -> Iterator[UnitOfWork]:
-        """Open one transaction of one clinic; commit at its end, then ring.
+        """Open one transaction of one clinic; commit at its end, then ring and tell.
 
         Whatever is raised inside rolls everything back and is raised again. `step` names it for
         the kill points of fault tests.
@@ -130,6 +131,8 @@ class Database:
         killpoints.reached(f"{step}.after_commit")
         for (kind, queue), ids in uow.rings.items():
             self.doorbell.ring(kind, ids, queue)
+        if uow.news:
+            self.doorbell.tell(Announcement.of(clinic_id, uow.news, uow.client_id))
 
     @contextmanager
     def system(self) -> Iterator[System]:

@@ -17,6 +17,7 @@ from crm.core.events import Delivery, Event, EventRow, Subscriptions
 from crm.core.history import Change, FieldChange, watch_changes
 from crm.core.ids import new_id
 from crm.core.models import ClinicScoped
+from crm.core.news import Announcement, News
 from crm.core.principal import Principal
 
 RING_GRACE = timedelta(seconds=5)
@@ -34,13 +35,19 @@ Row = TypeVar("Row", bound=ClinicScoped)
 
 
 class Doorbell(Protocol):
-    """Tells workers that rows are due; a hint that may be lost, and never raises."""
+    """Tells workers that rows are due, and open pages what changed; hints that may be lost.
+
+    It never raises, and hardly ever keeps its caller waiting.
+    """
 
     def ring(self, kind: str, ids: Sequence[UUID], queue: str) -> None:
         """Say that rows of this kind are due now."""
 
     def ring_due(self, kind: str, queue: str, times: int) -> int:
         """Let workers claim whatever is due of a kind, up to so often; return how often it rang."""
+
+    def tell(self, announcement: Announcement) -> None:
+        """Tell the open pages of a clinic what was committed."""
 
 
 class SilentDoorbell:
@@ -52,6 +59,9 @@ class SilentDoorbell:
     def ring_due(self, kind: str, queue: str, times: int) -> int:
         """Do nothing."""
         return 0
+
+    def tell(self, announcement: Announcement) -> None:
+        """Do nothing."""
 
 
 @dataclass
@@ -67,6 +77,8 @@ class UnitOfWork:
     rings: dict[tuple[str, str], list[UUID]] = field(default_factory=dict)
     last: dict[str, "LastStatement"] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    client_id: UUID | None = None
 
     def __post_init__(self) -> None:
         watch_changes(self.session, self.changes)
@@ -103,6 +115,7 @@ class UnitOfWork:
         self.insert(Delivery, deliveries)
         for row in deliveries:
             self.ring("deliveries", [row["id"]], row["queue"])
+        self.news += (News(event.name, event.lead_id, event.contact_id) for event in batch)
 
     def _write_events(self, batch: Sequence[Event]) -> dict[UUID, int]:
         rows = [
@@ -143,6 +156,17 @@ class UnitOfWork:
         wanted = list(ids)
         if wanted:
             self.rings.setdefault((kind, queue), []).extend(wanted)
+
+    def tell(
+        self,
+        name: str,
+        *,
+        lead_id: UUID | None = None,
+        contact_id: UUID | None = None,
+        user_id: UUID | None = None,
+    ) -> None:
+        """Remember to tell open pages of a change that is no event; events are told by `emit`."""
+        self.news.append(News(name, lead_id, contact_id, user_id))
 
     def insert(self, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows of the same columns with one statement; nothing is done for none."""

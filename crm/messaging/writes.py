@@ -128,7 +128,7 @@ def _defer() -> Update:
             refused_since=null(),
             **_FREE,
         )
-        .returning(_text.id)
+        .returning(_text.id, _text.lead_id, _text.contact_id)
     )
 
 

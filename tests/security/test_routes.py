@@ -62,6 +62,7 @@ OWN = {
     "accounts:sessions",
     "accounts:end_session",
     "accounts:end_other_sessions",
+    "accounts:live",
 }
 
 STEP = 8

@@ -152,10 +152,13 @@ def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> O
 
 
 def recognise(
-    database: Database, token: str, idle: timedelta, watched: Watched
+    database: Database, token: str, idle: timedelta, watched: Watched, *, is_present: bool = True
 ) -> Recognised | None:
-    """Return whose token this is and what waits for him, and note that he is there; None once the
-    login is over. All of it is one statement, but for the note."""
+    """Return whose token this is and what waits for him; None once the login is over.
+
+    It is noted that he is there, unless his page asks by itself (`is_present`). All of it is one
+    statement, but for the note.
+    """
     clinic_id = _clinic_of(token)
     if clinic_id is None:
         return None
@@ -168,7 +171,7 @@ def recognise(
         if reason is not None:
             end_login(uow, login.id, reason)
             return None
-        if uow.now - login.seen_at >= TOUCH:
+        if is_present and uow.now - login.seen_at >= TOUCH:
             mine = and_(_logins.c.clinic_id == uow.clinic_id, _logins.c.id == login.id)
             uow.session.execute(update(_logins).where(mine).values(seen_at=uow.now))
         banners, counts = watched.raised(seen, membership.role), watched.counted(seen)

@@ -76,6 +76,7 @@ def queue_texts(uow: UnitOfWork, texts: Sequence[OutboundText]) -> dict[str, UUI
         address_id = text.address_id or phones.get(text.contact_id)
         if address_id is not None and text.dedupe_key not in rows:
             rows[text.dedupe_key] = _row(uow, text, address_id, templates)
+            uow.tell("communication.queued", lead_id=text.lead_id, contact_id=text.contact_id)
     return _insert_new(uow, list(rows.values())) if rows else {}
 
 

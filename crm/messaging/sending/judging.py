@@ -81,7 +81,8 @@ def write(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> None:
     blocked = [_row(verdict) for verdict in stopped if verdict.until is None]
     held = [{**_row(verdict), "until": verdict.until} for verdict in stopped if verdict.until]
     writes.tell_settled(uow, writes.run(uow, writes.BLOCK, blocked, token=token))
-    writes.run(uow, writes.DEFER, held, token=token)
+    for row in writes.run(uow, writes.DEFER, held, token=token):
+        uow.tell("communication.held", lead_id=row.lead_id, contact_id=row.contact_id)
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:
