@@ -36,6 +36,9 @@ from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
+from pipelines.notices import models as notices_models
+from pipelines.tasks import models as tasks_models
+from pipelines.tasks import timeline as tasks_timeline
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
 from webhooks import pages as webhooks_pages
@@ -50,6 +53,8 @@ MODELS = (
     messaging_models,
     privacy_models,
     pipelines_models,
+    tasks_models,
+    notices_models,
     automations_models,
     webhooks_models,
 )
@@ -83,6 +88,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 TIMELINE: tuple[TimelineSource, ...] = (
     pipelines_timeline.TIMELINE,
+    tasks_timeline.TIMELINE,
     automations_timeline.TIMELINE,
     messaging_timeline.TIMELINE,
     compliance_timeline.TIMELINE,

@@ -39,6 +39,15 @@ class OpenLogin:
     user_agent: str | None
 
 
+@dataclass(frozen=True)
+class Member:
+    """Somebody who works in this clinic."""
+
+    id: UUID
+    name: str
+    role: str
+
+
 def locked_user(uow: UnitOfWork, user_id: UUID) -> User:
     """Return a user who works here, locked against a change of password. Raises NotFound."""
     statement = select(User).where(col(User.id) == user_id).with_for_update(key_share=True)
@@ -143,6 +152,17 @@ def open_logins(uow: UnitOfWork, idle: timedelta, user_id: UUID | None = None) -
 def api_keys(uow: UnitOfWork) -> Sequence[ApiKey]:
     """Return the clinic's API keys, the newest first."""
     return uow.session.scalars(select(ApiKey).order_by(col(ApiKey.id).desc())).all()
+
+
+def members(uow: UnitOfWork) -> list[Member]:
+    """Return who works in this clinic now, by name."""
+    rows = uow.session.execute(
+        select(col(User.id), col(User.name), col(Membership.role))
+        .join(Membership, col(Membership.user_id) == col(User.id))
+        .where(col(Membership.clinic_id) == uow.clinic_id, col(Membership.ended_at).is_(None))
+        .order_by(col(User.name), col(User.id))
+    )
+    return [Member(*row) for row in rows]
 
 
 def user_names(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -91,10 +91,15 @@ def publish_wording(
     return wording
 
 
+def default_text(clinic: str, language: str, purpose: Purpose) -> str:
+    """Return the default words in the clinic's name."""
+    texts = CARE if purpose == "care" else MARKETING
+    return texts.get(language, texts["en"]).format(clinic=clinic)
+
+
 def default_wording(uow: UnitOfWork, clinic: str, language: str, purpose: Purpose) -> Wording:
     """Return the default words in the clinic's name, published if its name is new."""
-    texts = CARE if purpose == "care" else MARKETING
-    text = texts.get(language, texts["en"]).format(clinic=clinic)
+    text = default_text(clinic, language, purpose)
     version = sha256(text.encode()).hexdigest()
     for wording in find_wordings(uow, versions=[version]).values():
         if (wording.language, wording.purpose) == (language, purpose):

@@ -1,0 +1,127 @@
+"""A walk-in or somebody on the phone: their request is written down by the front desk."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+from sqlmodel import col, select
+
+from crm.accounts.models import LANGUAGES, Clinic, Language
+from crm.compliance.wordings import default_text, default_wording
+from crm.core.errors import N_, Invalid
+from crm.core.ids import new_id
+from crm.core.uow import UnitOfWork
+from crm.web.forms import FormModel
+from pipelines.intake.accepting import Accepted, accept_requests
+from pipelines.intake.arrived import (
+    AppointmentRequestIn,
+    EmailText,
+    IncomingRequest,
+    Line,
+    LongText,
+    Name,
+    PhoneText,
+    wrong_addresses,
+)
+from pipelines.models import RequestForm
+
+CHANNEL = "desk"
+"""Followed by the id of the user who wrote it down."""
+
+Came = Literal["walk_in", "phone_call"]
+CAME: Mapping[Came, str] = {"walk_in": N_("They are here"), "phone_call": N_("They are calling")}
+
+READ_AGAIN = N_("The words have changed: read them out again, and tick it if they agree.")
+NO_PHONE_TO_TEXT = N_("To be texted they need a phone number; otherwise leave this unticked.")
+
+
+class NewLeadForm(FormModel):
+    """What the front desk writes down; `key` makes two sendings of it one request."""
+
+    key: UUID = Field(default_factory=new_id)
+    came: Came = "walk_in"
+    name: Annotated[Name, Field(validate_default=True)] = ""
+    phone: PhoneText = None
+    email: EmailText = None
+    language: Language = "en"
+    service: Line = None
+    message: LongText = None
+    sms_care: Annotated[str, Field(max_length=10), AfterValidator(bool)] = ""
+    words_shown: Annotated[str, Field(max_length=64)] = ""
+
+
+@dataclass(frozen=True)
+class TakenDown:
+    """Where and by whom a request was taken down."""
+
+    clinic: Clinic
+    user_id: UUID
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+def consent_texts(clinic: Clinic) -> dict[str, str]:
+    """Return the words of consent to read out, by language."""
+    return {language: default_text(clinic.name, language, "care") for language in LANGUAGES}
+
+
+def fingerprint(texts: Mapping[str, str]) -> str:
+    """Return what tells whether the words that were shown are still the current ones."""
+    return sha256(json.dumps(dict(texts), sort_keys=True).encode()).hexdigest()
+
+
+def services_offered(uow: UnitOfWork) -> list[str]:
+    """Return what the clinic's open forms offer, each service once."""
+    offered = uow.session.scalars(
+        select(RequestForm.services)
+        .where(col(RequestForm.clinic_id) == uow.clinic_id, col(RequestForm.is_open))
+        .order_by(col(RequestForm.id))
+    )
+    return list(dict.fromkeys(service for services in offered for service in services))
+
+
+def take_down(uow: UnitOfWork, form: NewLeadForm, taken: TakenDown) -> Accepted:
+    """Accept what somebody told the front desk; consent is recorded with the words read to them.
+
+    Raises Invalid, NoPipeline.
+    """
+    wrong = wrong_addresses(form.phone, form.email, taken.clinic.region)
+    if form.sms_care and not form.phone:
+        wrong["sms_care"] = NO_PHONE_TO_TEXT
+    elif form.sms_care and form.words_shown != fingerprint(consent_texts(taken.clinic)):
+        wrong["sms_care"] = READ_AGAIN
+    if wrong:
+        raise Invalid(fields=wrong)
+    [accepted] = accept_requests(uow, [_incoming(uow, form, taken)])
+    return accepted
+
+
+def _incoming(uow: UnitOfWork, form: NewLeadForm, taken: TakenDown) -> IncomingRequest:
+    content = form.model_dump_json(exclude={"key", "words_shown"})
+    data = AppointmentRequestIn.model_validate(
+        {
+            **form.model_dump(include={"name", "phone", "email", "language", "service", "message"}),
+            "source": form.came,
+            "consent": _consent(uow, form, taken.clinic),
+        }
+    )
+    return IncomingRequest(
+        data=data,
+        # What is changed after Back is another request; a double click is the same one.
+        idempotency_key=f"{form.key}:{sha256(content.encode()).hexdigest()[:16]}",
+        channel=f"{CHANNEL}:{taken.user_id}",
+        body=content,
+        region=taken.clinic.region,
+        default_language=taken.clinic.language,
+        evidence={"given_to": "front_desk", "how": form.came, **taken.origin},
+    )
+
+
+def _consent(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic) -> dict[str, object]:
+    if not form.sms_care:
+        return {}
+    wording = default_wording(uow, clinic.name, form.language, "care")
+    return {"sms_care": True, "wording_id": wording.id}

@@ -1,0 +1,194 @@
+"""What is new for a user, read from the latest of what happened.
+
+Each kind is looked for among the clinic's latest few of it, by an index that is there anyway: a
+request and a reply cost no row for each person who may want to know of it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from crm.compliance.events import AddressSuppressed
+from crm.contacts.models import Contact
+from crm.core.events import EventRow
+from crm.core.uow import UnitOfWork
+from crm.messaging.events import TextReceived
+from pipelines.intake.by_hand import CHANNEL
+from pipelines.models import AppointmentRequest, Lead
+from pipelines.notices.models import NoticeMark
+from pipelines.tasks.models import Task
+
+LATEST = 60
+"""Of each kind; so many unread ones are as good as any more."""
+
+SHOWN = 30
+HORIZON = timedelta(days=14)
+Kind = Literal["request", "requested_again", "reply", "opted_out", "task"]
+
+_requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
+_leads: Any = Lead.__table__  # type: ignore[attr-defined]
+_contacts: Any = Contact.__table__  # type: ignore[attr-defined]
+_events: Any = EventRow.__table__  # type: ignore[attr-defined]
+_tasks: Any = Task.__table__  # type: ignore[attr-defined]
+_marks: Any = NoticeMark.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something new: what it is, when it was, and about whom; a task has its words."""
+
+    kind: Kind
+    id: UUID
+    at: datetime
+    lead_id: UUID | None
+    name: str | None = field(repr=False)
+    title: str = field(repr=False)
+    is_unread: bool
+
+
+def notices(uow: UnitOfWork, user_id: UUID) -> list[Notice]:
+    """Return what is new for a user, the latest first, at most 30 of the last 14 days."""
+    every = _every(uow, user_id).subquery()
+    query = select(every, (every.c.at > _seen(uow, user_id)).label("is_unread"))
+    rows = uow.session.execute(query.order_by(every.c.at.desc(), every.c.id).limit(SHOWN))
+    return [
+        Notice(
+            row.kind,
+            row.id,
+            row.at,
+            row.lead_id,
+            row.name,
+            uow.decrypt(row.id, row.title) if row.title else "",
+            row.is_unread is not False,
+        )
+        for row in rows
+    ]
+
+
+def unread(uow: UnitOfWork, user_id: UUID) -> Select[int]:
+    """Return the query of how many there are that a user has not seen."""
+    every = _every(uow, user_id).subquery()
+    is_unread = func.coalesce(every.c.at > _seen(uow, user_id), True)
+    return select(func.count()).select_from(every).where(is_unread)
+
+
+def _seen(uow: UnitOfWork, user_id: UUID) -> ColumnElement[datetime]:
+    return (
+        select(_marks.c.seen_at)
+        .where(_marks.c.clinic_id == uow.clinic_id, _marks.c.id == user_id)
+        .scalar_subquery()
+    )
+
+
+def _every(uow: UnitOfWork, user_id: UUID) -> CompoundSelect[Any]:
+    return union_all(
+        _new_requests(uow, user_id), _replies(uow, user_id), _tasks_given(uow, user_id)
+    )
+
+
+def _new_requests(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
+    latest = (
+        select(_requests)
+        .where(_requests.c.clinic_id == uow.clinic_id)
+        .order_by(_requests.c.id.desc())
+        .limit(LATEST)
+        .subquery()
+    )
+    is_first = _leads.c.created_at == latest.c.received_at
+    kind = case((is_first, "request"), else_="requested_again")
+    return _about_leads(uow, user_id, latest, kind, latest.c.received_at).where(
+        # Nobody is told of what he wrote down himself.
+        latest.c.source != f"{CHANNEL}:{user_id}"
+    )
+
+
+def _replies(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
+    # As written in the index, which no parameter would be seen to fit.
+    heard = [TextReceived.name, AddressSuppressed.name]
+    is_heard = _events.c.name.in_(bindparam("heard", heard, expanding=True, literal_execute=True))
+    latest = (
+        select(_events)
+        .where(_events.c.clinic_id == uow.clinic_id, is_heard)
+        .order_by(_events.c.seq.desc())
+        .limit(LATEST)
+        .subquery()
+    )
+    is_stop = latest.c.payload["keyword"].astext == "stop"
+    kind = case((is_stop, "opted_out"), else_="reply")
+    return _about_leads(uow, user_id, latest, kind, latest.c.at).where(
+        latest.c.name == TextReceived.name
+    )
+
+
+def _about_leads(uow: UnitOfWork, user_id: UUID, latest: Any, kind: Any, at: Any) -> Select[Any]:
+    """Return what happened to leads that are this user's or nobody's, with the person's name."""
+    person = _contacts.alias()
+    is_mine = or_(_leads.c.owner_id.is_(None), _leads.c.owner_id == user_id)
+    return (
+        select(
+            kind.label("kind"),
+            latest.c.id,
+            at.label("at"),
+            latest.c.lead_id,
+            person.c.name,
+            cast(null(), String).label("title"),
+        )
+        .join(
+            _leads,
+            and_(_leads.c.clinic_id == latest.c.clinic_id, _leads.c.id == latest.c.lead_id),
+        )
+        .join(
+            _contacts,
+            and_(
+                _contacts.c.clinic_id == _leads.c.clinic_id, _contacts.c.id == _leads.c.contact_id
+            ),
+        )
+        .join(
+            person,
+            and_(
+                person.c.clinic_id == _contacts.c.clinic_id,
+                person.c.id == func.coalesce(_contacts.c.merged_into_id, _contacts.c.id),
+            ),
+        )
+        .where(is_mine, at > uow.now - HORIZON)
+    )
+
+
+def _tasks_given(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
+    given = (
+        select(_tasks)
+        .where(
+            _tasks.c.clinic_id == uow.clinic_id,
+            _tasks.c.assignee_id == user_id,
+            _tasks.c.assigned_at > uow.now - HORIZON,
+        )
+        .order_by(_tasks.c.assigned_at.desc())
+        .limit(LATEST)
+        .subquery()
+    )
+    return select(
+        literal("task").label("kind"),
+        given.c.id,
+        given.c.assigned_at.label("at"),
+        given.c.lead_id,
+        cast(null(), String).label("name"),
+        given.c.title,
+    ).where(given.c.assigned_by.is_distinct_from(user_id), given.c.done_at.is_(None))

@@ -1,0 +1,1 @@
+"""Finding anything: leads by name, phone or email, and the product's pages."""
