@@ -57,6 +57,7 @@ def create_app(
     accounts_setup.install(app, runtime)
     app.state.nav, app.state.watched = registry.NAV, registry.WATCHED
     app.state.live = accounts_setup.hub(runtime, registry.TOPICS)
+    app.state.bars = registry.BARS
     for router in registry.ROUTERS:
         app.include_router(router)
     if runtime.settings.is_demo:

@@ -36,8 +36,12 @@ from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
+from pipelines.intake import pages as intake_pages
 from pipelines.notices import models as notices_models
+from pipelines.notices import pages as notices_pages
+from pipelines.search import pages as search_pages
 from pipelines.tasks import models as tasks_models
+from pipelines.tasks import pages as tasks_pages
 from pipelines.tasks import timeline as tasks_timeline
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
@@ -77,7 +81,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
     accounts_pages.router,
     health.router,
+    # Before the pages of one lead: /leads/new is none.
+    intake_pages.router,
     pipelines_pages.router,
+    tasks_pages.router,
+    search_pages.router,
+    notices_pages.router,
     automations_pages.router,
     messaging_pages.router,
     sandbox_pages.router,
@@ -96,7 +105,9 @@ TIMELINE: tuple[TimelineSource, ...] = (
 
 AUTHORS: tuple[Authors, ...] = (accounts_timeline.authors, automations_timeline.authors)
 
-LEAD_PANELS: tuple[LeadPanel, ...] = (automations_pages.lead_panel,)
+LEAD_PANELS: tuple[LeadPanel, ...] = (tasks_pages.lead_panel, automations_pages.lead_panel)
+
+BARS: tuple[str, ...] = ("pipelines/_top.html",)
 
 TOPICS: tuple[Topic, ...] = (
     Topic(
@@ -114,6 +125,7 @@ TOPICS: tuple[Topic, ...] = (
 
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
+    NavEntry(N_("Tasks"), "/tasks", "tasks", "tasks:write"),
     NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
     NavEntry(N_("Texts"), "/settings/texts", "text", "settings:read"),

@@ -6,6 +6,7 @@ committed before the answer is sent: what raises in the commit is answered as an
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -165,6 +166,17 @@ def clinic_uow(request: Request, login: CurrentLogin) -> Iterator[UnitOfWork]:
 
 ClinicUow = Annotated[UnitOfWork, Depends(clinic_uow, scope="function")]
 """The transaction of a signed-in user's request, committed before the answer."""
+
+
+@contextmanager
+def own_uow(request: Request) -> Iterator[UnitOfWork]:
+    """Open a transaction of its own for a refused form that is shown again (`shows_again`)."""
+    found = _recognise(request)
+    if found is None:
+        raise SignInNeeded
+    principal = Principal("user", found.user.id)
+    with accounts_of(request).database.transaction(found.clinic.id, principal) as uow:
+        yield uow
 
 
 def require(*names: str) -> Any:

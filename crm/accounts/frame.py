@@ -7,7 +7,7 @@ from babel.dates import format_time
 from starlette.requests import Request
 
 from crm.accounts.actions.logins import Recognised
-from crm.accounts.roles import may
+from crm.accounts.roles import capabilities_of, may
 from crm.core.settings import Settings
 from crm.web.frame import Banner, Frame, NavItem
 from crm.web.language import _, current_language
@@ -55,6 +55,8 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         zone=who.user.timezone or who.clinic.timezone,
         region=who.clinic.region,
         now=who.now,
+        can=capabilities_of(who.membership.role),
+        bars=getattr(request.app.state, "bars", ()),
     )
 
 

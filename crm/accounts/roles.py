@@ -15,6 +15,7 @@ CAPABILITIES: Mapping[str, frozenset[Role]] = {
     "leads:read": EVERYONE,
     "leads:write": DESK,
     "leads:move": DESK,
+    "tasks:write": DESK | {"provider"},
     "messages:read": DESK | {"provider"},
     "messages:send": DESK,
     "pipelines:read": EVERYONE,
@@ -48,6 +49,11 @@ SCOPES: Mapping[str, str] = {"requests:write": N_("Send appointment requests")}
 def may(role: str, capability: str) -> bool:
     """Return whether a role has a capability. Raises KeyError for an unknown one."""
     return role in CAPABILITIES[capability]
+
+
+def capabilities_of(role: str) -> frozenset[str]:
+    """Return everything that a role may do."""
+    return frozenset(name for name, roles in CAPABILITIES.items() if role in roles)
 
 
 def roles_of(*names: str) -> frozenset[str]:

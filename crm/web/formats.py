@@ -1,20 +1,20 @@
 """How times, phones and money are written, in the language of the request (ui.md, Formats)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from datetime import time as TimeOfDay
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel.dates import format_datetime, format_time, get_day_names
+from babel.dates import format_date, format_datetime, format_time, get_day_names
 from babel.lists import format_list
 from babel.numbers import format_compact_currency, format_currency
 from babel.units import format_unit
 from markupsafe import Markup
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-from crm.web.language import current_language
+from crm.web.language import _, current_language
 
 COMPACT_FROM = 10_000_00  # minor units
 
@@ -36,6 +36,20 @@ def short_time(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
     else:
         pattern = day if local.year == today.year else year
     return _formatted(local, pattern)
+
+
+def short_day(day: date, today: date) -> str:
+    """Return "Today", "Tomorrow", "Yesterday", "Friday" of the coming days, else "Nov 20"."""
+    days = (day - today).days
+    near = {-1: _("Yesterday"), 0: _("Today"), 1: _("Tomorrow")}
+    if days in near:
+        return near[days]
+    locale = current_language()
+    if 1 < days < 7:
+        name: str = get_day_names(locale=locale)[day.weekday()]
+        return name[0].upper() + name[1:]
+    pattern = _PATTERNS[locale][2 if day.year == today.year else 3]
+    return str(format_date(day, pattern, locale=locale))
 
 
 def exact_time(moment: datetime, zone: ZoneInfo) -> str:

@@ -36,7 +36,8 @@ class Frame:
     """Set by `accounts` as `request.state.frame`; the templates read it as `frame`.
 
     `counts` is how many things of a kind wait for the user, `zone` and `now` are what `when` uses,
-    `region` what `phone` uses.
+    `region` what `phone` uses. `can` are the capabilities of the user's role; `bars` are the
+    templates that higher packages put into the top bar.
     """
 
     clinic_id: UUID | None = None
@@ -51,6 +52,8 @@ class Frame:
     region: str = "US"
     now: datetime | None = None
     theme: Literal["system", "light", "dark"] = "system"
+    can: frozenset[str] = frozenset()
+    bars: Sequence[str] = ()
 
 
 def frame_of(request: Request) -> Frame:

@@ -27,6 +27,15 @@ def is_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
+def lead_to(request: Request, response: Response) -> Response:
+    """Let a script's page go where a redirect leads; without a script it is a redirect."""
+    if is_htmx(request):
+        response.headers["HX-Redirect"] = response.headers["location"]
+        del response.headers["location"]
+        response.status_code = 204
+    return response
+
+
 def toast(
     response: Response, message: str, *, tone: Tone = "good", undo: Undo | None = None
 ) -> Response:

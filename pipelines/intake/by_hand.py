@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sqlmodel import col, select
 
 from crm.accounts.models import LANGUAGES, Clinic, Language
@@ -50,7 +50,7 @@ class NewLeadForm(FormModel):
     language: Language = "en"
     service: Line = None
     message: LongText = None
-    sms_care: Annotated[str, Field(max_length=10), AfterValidator(bool)] = ""
+    sms_care: Annotated[str, Field(max_length=10)] = ""
     words_shown: Annotated[str, Field(max_length=64)] = ""
 
 

@@ -19,6 +19,7 @@ from pipelines.tasks.models import Task
 
 PAGE = 50
 MOST_OF_A_LEAD = 30
+MOST_COUNTED = 100
 SHOWN_DONE = timedelta(days=14)
 """How long a done task stays in sight on its lead's page."""
 
@@ -73,6 +74,21 @@ def open_tasks(uow: UnitOfWork, assignee_id: UUID | None, after: UUID | None = N
     rows = _read(uow, query)
     shown = rows[:PAGE]
     return Page(shown, shown[-1].id if len(rows) > PAGE else None)
+
+
+def due_today(uow: UnitOfWork, assignee_id: UUID, zone: ZoneInfo) -> Select[int]:
+    """Return the query of how many of somebody's tasks are due before tomorrow; 100 are many."""
+    due = (
+        select(col(Task.id))
+        .where(
+            col(Task.clinic_id) == uow.clinic_id,
+            col(Task.assignee_id) == assignee_id,
+            col(Task.done_at).is_(None),
+            col(Task.due_at) < end_of_today(uow, zone),
+        )
+        .limit(MOST_COUNTED)
+    )
+    return select(func.count()).select_from(due.subquery())
 
 
 def tasks_of_lead(uow: UnitOfWork, lead_id: UUID) -> list[TaskRow]:
