@@ -123,14 +123,43 @@ TOPICS: tuple[Topic, ...] = (
     Topic("notices", None, news=("notice.",), of="user_id"),
 )
 
+_YOU, _LEADS, _CLINIC = N_("You"), N_("Leads and texts"), N_("Clinic")
+
+SETTINGS: tuple[NavEntry, ...] = (
+    NavEntry(
+        *(N_("Profile"), "/settings/profile", "profile", ""),
+        group=_YOU,
+        hint=N_("Your name, language, theme and password"),
+    ),
+    NavEntry(
+        *(N_("Sessions"), "/settings/sessions", "sessions", ""),
+        group=_YOU,
+        hint=N_("Where you are signed in"),
+    ),
+    NavEntry(
+        *(N_("Texts"), "/settings/texts", "text", "settings:read"),
+        group=_CLINIC,
+        hint=N_("Hold and release automated texts, and the numbers they leave from"),
+    ),
+    NavEntry(
+        *(N_("API keys"), "/settings/api-keys", "key", "api_keys:write"),
+        group=_CLINIC,
+        hint=N_("For programs that send requests"),
+    ),
+    NavEntry(
+        *(N_("Late work"), "/settings/work", "work", "ops:read"),
+        group=_CLINIC,
+        hint=N_("What waits too long or failed, with its cause and a way on"),
+    ),
+)
+
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
     NavEntry(N_("Tasks"), "/tasks", "tasks", "tasks:write"),
     NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
-    NavEntry(N_("Texts"), "/settings/texts", "text", "settings:read"),
-    NavEntry(N_("API keys"), "/settings/api-keys", "settings", "api_keys:write"),
-    NavEntry(N_("Late work"), "/settings/work", "work", "ops:read"),
+    NavEntry(N_("Settings"), "/settings", "settings", ""),
+    *SETTINGS,
 )
 
 ALARMS: tuple[Alarm, ...] = (

@@ -1,7 +1,7 @@
 """Tables of pipelines, leads and the requests that made them."""
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
@@ -14,6 +14,11 @@ StageKind = Literal["open", "booked", "won", "lost"]
 STAGE_KINDS: tuple[StageKind, ...] = get_args(StageKind)
 
 
+def _version() -> Any:
+    """Return the column by which a form is told that somebody else was faster."""
+    return Field(default=1, sa_column_kwargs={"server_default": "1"})
+
+
 class Pipeline(ClinicScoped, table=True):
     """An ordered list of stages that leads move through."""
 
@@ -24,6 +29,7 @@ class Pipeline(ClinicScoped, table=True):
     name: str
     position: int = 0
     is_default: bool = False
+    version: int = _version()
     created_at: datetime
 
 
@@ -43,6 +49,10 @@ class Stage(ClinicScoped, table=True):
     name: str
     kind: str = "open"
     position: int
+    version: int = _version()
+    removed_at: datetime | None = Field(
+        default=None, description="No lead stands in it any more; its moves keep its name."
+    )
 
 
 class LostReason(ClinicScoped, table=True):
@@ -54,6 +64,10 @@ class LostReason(ClinicScoped, table=True):
 
     name: str
     position: int = 0
+    version: int = _version()
+    removed_at: datetime | None = Field(
+        default=None, description="It is offered no more; leads lost for it keep it."
+    )
 
 
 class Lead(ClinicScoped, table=True):
@@ -138,6 +152,12 @@ class RequestForm(ClinicScoped, table=True):
         default_factory=list,
         sa_type=JSONB,
         description="Origins that may show the form in a frame: https://www.clinic.example.",
+    )
+    wordings: dict[str, str] = Field(
+        default_factory=dict,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "{}"},
+        description="Language -> the consent wording shown; without one the clinic's default.",
     )
     version: int = 1
     is_open: bool = True

@@ -1,6 +1,6 @@
 """What the operator does from the command line; `crm.cli` mounts these as commands.
 
-Only here a user is made: no clinic's transaction may add one.
+Only here a user of another clinic is let into this one: no clinic's transaction may do that.
 """
 
 from uuid import UUID

@@ -9,15 +9,16 @@ from starlette.requests import Request
 from crm.accounts.actions.logins import Recognised
 from crm.accounts.roles import capabilities_of, may
 from crm.core.settings import Settings
-from crm.web.frame import Banner, Frame, NavItem
+from crm.web.frame import Banner, Frame, NavGroup, NavItem
 from crm.web.language import _, current_language
 from crm.web.middleware.language import COOKIE
 
 
 @dataclass(frozen=True)
 class NavEntry:
-    """One entry of the rail for whoever has the capability; `label` is marked with `N_`.
+    """One entry of the rail, or of a group of the settings, for whoever has the capability.
 
+    Without a capability it is everybody's. `label`, `hint` and `group` are marked with `N_`;
     `count` names the one of `Watched.counts` that is shown beside it.
     """
 
@@ -27,26 +28,29 @@ class NavEntry:
     capability: str
     is_for_demo: bool = False
     count: str | None = None
+    group: str = ""
+    hint: str = ""
 
 
 def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
     """Return the frame of a user's pages; `app.state.nav` holds the product's `NavEntry`s."""
-    entries: tuple[NavEntry, ...] = getattr(request.app.state, "nav", ())
     root = request.scope.get("root_path", "")
+    entries = [
+        entry
+        for entry in getattr(request.app.state, "nav", ())
+        if (not entry.capability or may(who.membership.role, entry.capability))
+        and (settings.is_demo or not entry.is_for_demo)
+    ]
     return Frame(
         clinic_id=who.clinic.id,
         clinic_name=who.clinic.name,
         user_name=who.user.name,
-        nav=[
-            NavItem(
-                _(entry.label),
-                f"{root}{entry.href}",
-                entry.icon,
-                who.counts[entry.count] if entry.count else 0,
+        nav=[_item(entry, who, root) for entry in entries if not entry.group],
+        sections=[
+            NavGroup(
+                _(group), [_item(entry, who, root) for entry in entries if entry.group == group]
             )
-            for entry in entries
-            if may(who.membership.role, entry.capability)
-            and (settings.is_demo or not entry.is_for_demo)
+            for group in dict.fromkeys(entry.group for entry in entries if entry.group)
         ],
         sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
@@ -58,6 +62,12 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         can=capabilities_of(who.membership.role),
         bars=getattr(request.app.state, "bars", ()),
     )
+
+
+def _item(entry: NavEntry, who: Recognised, root: str) -> NavItem:
+    hint = _(entry.hint) if entry.hint else ""
+    count = who.counts[entry.count] if entry.count else 0
+    return NavItem(_(entry.label), f"{root}{entry.href}", entry.icon, count, hint)
 
 
 def _demo_ribbon(who: Recognised) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import String
 from sqlmodel import Field, SQLModel
@@ -16,6 +16,8 @@ Role = Literal["owner", "manager", "front_desk", "marketer", "provider"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Language = Literal["en", "es"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+Theme = Literal["system", "light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
 
 
 class Clinic(SQLModel, table=True):
@@ -46,6 +48,7 @@ class User(SQLModel, table=True):
     """A person who signs in; one user may work in several clinics."""
 
     __tablename__ = "users"
+    __table_args__ = table_args(one_of("theme", THEMES))
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     email: str = Field(unique=True)
@@ -53,6 +56,12 @@ class User(SQLModel, table=True):
     password_hash: str | None = None
     language: str = "en"
     timezone: str | None = None
+    theme: str = Field(default="system", sa_column_kwargs={"server_default": "system"})
+    has_shortcuts: bool = Field(
+        default=True,
+        sa_column_kwargs={"server_default": true()},
+        description="Whether single keys do something.",
+    )
     is_disabled: bool = False
     login_epoch: int = Field(
         default=0, description="Logins and reset links of an earlier epoch are over, in any clinic."
@@ -97,6 +106,11 @@ class Login(ClinicScoped, table=True):
     ip: str | None = None
     user_agent: str | None = None
     epoch: int = 0
+    clinics: int = Field(
+        default=1,
+        sa_column_kwargs={"server_default": "1"},
+        description="In how many clinics the user worked when it was opened.",
+    )
 
 
 class Door(SQLModel, table=True):

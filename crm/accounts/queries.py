@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from crm.accounts import doors
@@ -177,3 +177,56 @@ def key_names(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, str]:
         select(ApiKey).where(col(ApiKey.clinic_id) == uow.clinic_id, col(ApiKey.id).in_(ids))
     )
     return {key.id: key.name for key in keys}
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who works here; without a password he was invited and has not come yet."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    email: str
+    role: str
+    has_password: bool
+    is_disabled: bool
+    last_login_at: datetime | None
+
+
+def team(uow: UnitOfWork) -> list[Member]:
+    """Return who works in this clinic, by name."""
+    last = (
+        select(col(Login.created_at))
+        .where(
+            col(Login.clinic_id) == col(Membership.clinic_id),
+            col(Login.user_id) == col(Membership.user_id),
+        )
+        .order_by(col(Login.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = uow.session.execute(
+        select(
+            col(Membership.id),
+            col(User.id),
+            col(User.name),
+            col(User.email),
+            col(Membership.role),
+            col(User.password_hash).is_not(None),
+            col(User.is_disabled),
+            last,
+        )
+        .join(User, col(User.id) == col(Membership.user_id))
+        .where(col(Membership.clinic_id) == uow.clinic_id, col(Membership.ended_at).is_(None))
+        .order_by(func.lower(col(User.name)), col(User.id))
+    )
+    return [Member(*row) for row in rows]
+
+
+def member(uow: UnitOfWork, member_id: UUID) -> Member:
+    """Return one who works here, by his membership. Raises NotFound."""
+    # A team is read whole: it is small, and one query is all it takes.
+    for one in team(uow):
+        if one.id == member_id:
+            return one
+    raise NotFound

@@ -17,10 +17,19 @@ class NavItem:
     href: str
     icon: str
     count: int = 0
+    hint: str = ""
 
     def is_current(self, path: str) -> bool:
         """Return whether a path is this page or lies below it."""
         return path == self.href or path.startswith(self.href.rstrip("/") + "/")
+
+
+@dataclass(frozen=True)
+class NavGroup:
+    """Entries that belong together, under a name; both are already translated."""
+
+    label: str
+    entries: Sequence[NavItem]
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Frame:
     clinic_name: str = ""
     user_name: str = ""
     nav: Sequence[NavItem] = ()
+    sections: Sequence[NavGroup] = ()
     sign_out: str = ""
     ribbon: str = ""
     banners: Sequence[Banner] = ()

@@ -63,6 +63,10 @@ OWN = {
     "accounts:end_session",
     "accounts:end_other_sessions",
     "accounts:live",
+    "accounts:settings",
+    "accounts:profile",
+    "accounts:save_profile",
+    "accounts:change_password",
 }
 
 STEP = 8

@@ -96,12 +96,13 @@ def _open_where_last(
             return None  # it was changed while it was being compared
         user.password_hash = fresh_hash
         expires_at = uow.now + timedelta(hours=accounts.settings.session_hours)
-        token, login_id = _open(uow, user, expires_at)
+        token, login_id = open_login(uow, user, expires_at, len(places))
         audit(uow, "login.opened", "login", login_id)
     return Opened(token, login_id, user.id, clinic_id, len(places))
 
 
-def _open(uow: UnitOfWork, user: User, expires_at: datetime) -> tuple[str, UUID]:
+def open_login(uow: UnitOfWork, user: User, expires_at: datetime, clinics: int) -> tuple[str, UUID]:
+    """Open a login of a locked user; return its token and its id."""
     came = origin()
     login = Login(
         user_id=user.id,
@@ -111,6 +112,7 @@ def _open(uow: UnitOfWork, user: User, expires_at: datetime) -> tuple[str, UUID]
         ip=came.ip,
         user_agent=(came.user_agent or "")[:MAX_USER_AGENT] or None,
         epoch=user.login_epoch,
+        clinics=clinics,
     )
     uow.add(login)
     # It names its clinic, so that a request is known by one statement, asked in that clinic.
@@ -144,7 +146,7 @@ def switch_clinic(accounts: Accounts, current: Recognised, clinic_id: UUID) -> O
         fresh = locked_user(uow, user.id)
         if live_membership(uow, user.id) is None or fresh.login_epoch != current.login.epoch:
             raise NotFound
-        token, login_id = _open(uow, fresh, current.login.expires_at)
+        token, login_id = open_login(uow, fresh, current.login.expires_at, len(found))
         audit(uow, "login.opened", "login", login_id, by="switch")
     with database.transaction(current.clinic.id, principal) as uow:
         end_login(uow, current.login.id, "switched")

@@ -1,4 +1,4 @@
-"""Links that set a password once (SEC-3): made by the operator, open for an hour."""
+"""Links that set a password once (SEC-3): made by the operator or in a team, open for an hour."""
 
 import secrets
 from datetime import timedelta
@@ -23,7 +23,7 @@ OPEN_FOR = timedelta(hours=1)
 
 
 def make_reset_link(uow: UnitOfWork, user_id: UUID, base_url: str) -> str:
-    """Return a link that sets the user's password once, within an hour.
+    """Return a link that sets the user's password once, within an hour; older ones are over.
 
     Raises NotFound for who does not work here, Conflict for a disabled user.
     """
@@ -32,6 +32,7 @@ def make_reset_link(uow: UnitOfWork, user_id: UUID, base_url: str) -> str:
         raise NotFound
     if user.is_disabled:
         raise Conflict(_("This user is disabled."))
+    _close_links(uow, user_id)
     reset = PasswordReset(
         user_id=user_id,
         created_at=uow.now,
@@ -43,6 +44,16 @@ def make_reset_link(uow: UnitOfWork, user_id: UUID, base_url: str) -> str:
     doors.open_door(uow, "reset", token, reset.id)
     audit(uow, "password.reset_link_made", "user", user_id)
     return f"{base_url}/reset/{token}"
+
+
+def _close_links(uow: UnitOfWork, user_id: UUID) -> None:
+    statement = select(PasswordReset).where(
+        col(PasswordReset.user_id) == user_id, col(PasswordReset.used_at).is_(None)
+    )
+    for reset in uow.session.scalars(statement.with_for_update()):
+        reset.used_at = uow.now
+        doors.close_doors(uow, "reset", reset.id)
+    uow.session.flush()
 
 
 def reset_is_open(database: Database, token: str) -> bool:
