@@ -1,13 +1,18 @@
-"""Names to ids: a document may name templates, stages and pipelines; a version holds their ids."""
+"""Names to ids: a document may name templates, stages and pipelines; a version holds their ids.
+
+And back: which sequences hold the id of a stage.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Text, cast, exists, or_
 from sqlmodel import col, select
 
 from automations.definitions import InvalidDefinition, step_kinds
+from automations.models import Automation, Enrollment, SequenceVersion
 from crm.core.errors import N_
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Template
@@ -46,7 +51,11 @@ class _Known:
         pipelines = uow.session.scalars(
             select(Pipeline).where(col(Pipeline.clinic_id) == uow.clinic_id)
         ).all()
-        stages = uow.session.scalars(select(Stage).where(col(Stage.clinic_id) == uow.clinic_id))
+        stages = uow.session.scalars(
+            select(Stage).where(
+                col(Stage.clinic_id) == uow.clinic_id, col(Stage.removed_at).is_(None)
+            )
+        )
         return cls(
             {template.name: str(template.id) for template in templates},
             {pipeline.name: str(pipeline.id) for pipeline in pipelines},
@@ -135,3 +144,30 @@ def _as_id(value: Any) -> str | None:
         return str(UUID(str(value))) if value is not None else None
     except ValueError:
         return None
+
+
+def sequences_with_stage(uow: UnitOfWork, stage_id: UUID) -> list[str]:
+    """Return the names of sequences whose published version, or one with people in it, names it."""
+    has_people = exists().where(
+        col(Enrollment.clinic_id) == col(SequenceVersion.clinic_id),
+        col(Enrollment.automation_id) == col(SequenceVersion.automation_id),
+        col(Enrollment.version_id) == col(SequenceVersion.id),
+        col(Enrollment.state) == "live",
+    )
+    is_used = or_(col(SequenceVersion.id) == col(Automation.version_id), has_people)
+    rows = uow.session.scalars(
+        select(col(Automation.name))
+        .join(
+            SequenceVersion,
+            (col(SequenceVersion.clinic_id) == col(Automation.clinic_id))
+            & (col(SequenceVersion.automation_id) == col(Automation.id)),
+        )
+        .where(
+            col(Automation.clinic_id) == uow.clinic_id,
+            is_used,
+            cast(col(SequenceVersion.definition), Text).contains(str(stage_id)),
+        )
+        .order_by(col(Automation.name))
+        .distinct()
+    )
+    return list(rows)

@@ -11,6 +11,7 @@ from automations.definitions import SequenceDefinition, parse
 from automations.models import Automation, SequenceVersion
 from automations.references import with_ids
 from automations.versions import forget_published
+from crm.accounts.actions import lock_settings
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import release_held
@@ -22,6 +23,8 @@ def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automatio
     The same content makes no new version; who is in an older one stays in it. Raises
     InvalidDefinition, which names the step and the field.
     """
+    # What it names is still there when this commits.
+    lock_settings(uow)
     parsed = parse(with_ids(uow, definition) if isinstance(definition, Mapping) else definition)
     automation = _locked(uow, parsed)
     content = parsed.model_dump(mode="json")

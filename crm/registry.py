@@ -7,6 +7,7 @@ from automations import models as automations_models
 from automations import pages as automations_pages
 from automations import timeline as automations_timeline
 from automations.gate_facts import origin_facts
+from automations.references import sequences_with_stage
 from automations.runner import ENROLLMENTS
 from crm.accounts import models as accounts_models
 from crm.accounts import pages as accounts_pages
@@ -20,7 +21,7 @@ from crm.core.deliveries import DELIVERIES
 from crm.core.errors import N_
 from crm.core.events import Consumer
 from crm.core.models import Chained
-from crm.core.runtime import FactSource, Job, LeadPanel
+from crm.core.runtime import FactSource, Job, LeadPanel, StageUse
 from crm.core.work import Work
 from crm.messaging import models as messaging_models
 from crm.messaging import pages as messaging_pages
@@ -34,6 +35,7 @@ from crm.web.live import Topic
 from crm.web.timeline import Authors, TimelineSource
 from pipelines import models as pipelines_models
 from pipelines import pages as pipelines_pages
+from pipelines import settings_pages as pipelines_settings
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from pipelines.intake import pages as intake_pages
@@ -87,6 +89,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tasks_pages.router,
     search_pages.router,
     notices_pages.router,
+    pipelines_settings.router,
     automations_pages.router,
     messaging_pages.router,
     sandbox_pages.router,
@@ -123,6 +126,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic("notices", None, news=("notice.",), of="user_id"),
 )
 
+STAGE_USES: tuple[StageUse, ...] = (sequences_with_stage,)
+
 _YOU, _LEADS, _CLINIC = N_("You"), N_("Leads and texts"), N_("Clinic")
 
 SETTINGS: tuple[NavEntry, ...] = (
@@ -135,6 +140,16 @@ SETTINGS: tuple[NavEntry, ...] = (
         *(N_("Sessions"), "/settings/sessions", "sessions", ""),
         group=_YOU,
         hint=N_("Where you are signed in"),
+    ),
+    NavEntry(
+        *(N_("Pipelines"), "/settings/pipelines", "pipeline", "pipelines:write"),
+        group=_LEADS,
+        hint=N_("The stages that leads move through"),
+    ),
+    NavEntry(
+        *(N_("Lost reasons"), "/settings/lost-reasons", "lost", "pipelines:write"),
+        group=_LEADS,
+        hint=N_("Why a lead may be lost"),
     ),
     NavEntry(
         *(N_("Texts"), "/settings/texts", "text", "settings:read"),

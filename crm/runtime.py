@@ -50,6 +50,7 @@ def build_runtime(
         timeline=registry.TIMELINE,
         authors=registry.AUTHORS,
         lead_panels=registry.LEAD_PANELS,
+        stage_uses=registry.STAGE_USES,
     )
 
 

@@ -113,8 +113,13 @@ def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, tuple[UUID, UUID]]:
             (col(Stage.clinic_id) == col(Pipeline.clinic_id))
             & (col(Stage.pipeline_id) == col(Pipeline.id)),
         )
-        .where(col(Pipeline.clinic_id) == uow.clinic_id, col(Stage.kind) == "open")
+        .where(
+            col(Pipeline.clinic_id) == uow.clinic_id,
+            col(Stage.kind) == "open",
+            col(Stage.removed_at).is_(None),
+        )
         .order_by(col(Pipeline.is_default).desc(), col(Pipeline.position), col(Stage.position))
+        .with_for_update(read=True, key_share=True, of=Stage)
     )
     entries: dict[UUID | None, tuple[UUID, UUID]] = {}
     for pipeline_id, stage_id in rows:
@@ -189,7 +194,7 @@ def move_leads(uow: UnitOfWork, moves: Sequence[Move]) -> list[Lead]:
     Raises NotFound, StaleVersion, StageNotInPipeline, LostReasonNeeded.
     """
     leads = lock_leads(uow, [move.lead_id for move in moves])
-    stages = _stages(uow, {lead.pipeline_id for lead in leads.values()})
+    stages = _stages(uow, {move.to_stage_id for move in moves})
     reasons = _lost_reasons(uow, moves)
     changes = [
         change
@@ -264,11 +269,18 @@ def _enter(uow: UnitOfWork, lead: Lead, move: Move, stage: Stage) -> None:
     lead.version += 1
 
 
-def _stages(uow: UnitOfWork, pipeline_ids: set[UUID]) -> dict[UUID, Stage]:
+def _stages(uow: UnitOfWork, stage_ids: set[UUID]) -> dict[UUID, Stage]:
+    """Return stages that are there and stay: whoever removes one or changes its kind waits."""
     rows = uow.session.scalars(
-        select(Stage).where(
-            col(Stage.clinic_id) == uow.clinic_id, col(Stage.pipeline_id).in_(pipeline_ids)
+        select(Stage)
+        .where(
+            col(Stage.clinic_id) == uow.clinic_id,
+            col(Stage.id).in_(stage_ids),
+            col(Stage.removed_at).is_(None),
         )
+        .order_by(col(Stage.id))
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
     )
     return {stage.id: stage for stage in rows}
 
@@ -279,7 +291,9 @@ def _lost_reasons(uow: UnitOfWork, moves: Sequence[Move]) -> set[UUID]:
         return set()
     rows = uow.session.scalars(
         select(LostReason.id).where(
-            col(LostReason.clinic_id) == uow.clinic_id, col(LostReason.id).in_(wanted)
+            col(LostReason.clinic_id) == uow.clinic_id,
+            col(LostReason.id).in_(wanted),
+            col(LostReason.removed_at).is_(None),
         )
     )
     return set(rows)

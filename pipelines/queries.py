@@ -57,7 +57,11 @@ def stages(uow: UnitOfWork, pipeline_id: UUID) -> list[Stage]:
     """Return the stages of a pipeline in their order."""
     query = (
         select(Stage)
-        .where(col(Stage.clinic_id) == uow.clinic_id, col(Stage.pipeline_id) == pipeline_id)
+        .where(
+            col(Stage.clinic_id) == uow.clinic_id,
+            col(Stage.pipeline_id) == pipeline_id,
+            col(Stage.removed_at).is_(None),
+        )
         .order_by(col(Stage.position), col(Stage.id))
     )
     return list(uow.session.scalars(query))
@@ -67,7 +71,7 @@ def lost_reasons(uow: UnitOfWork) -> list[LostReason]:
     """Return why a lead may be lost, in the clinic's order."""
     query = (
         select(LostReason)
-        .where(col(LostReason.clinic_id) == uow.clinic_id)
+        .where(col(LostReason.clinic_id) == uow.clinic_id, col(LostReason.removed_at).is_(None))
         .order_by(col(LostReason.position), col(LostReason.name))
     )
     return list(uow.session.scalars(query))
@@ -215,3 +219,16 @@ def person(uow: UnitOfWork, contact_id: UUID) -> Person:
     if chosen is None:
         raise NotFound("contact not found")
     return Person(chosen, ids, addresses)
+
+
+def stages_with_leads(uow: UnitOfWork, pipeline_id: UUID) -> list[tuple[Stage, int]]:
+    """Return the stages of a pipeline in their order, each with how many leads stand in it."""
+    ordered = stages(uow, pipeline_id)
+    counters = uow.session.scalars(
+        select(StageCounter).where(
+            col(StageCounter.clinic_id) == uow.clinic_id,
+            col(StageCounter.id).in_([stage.id for stage in ordered]),
+        )
+    )
+    leads = {counter.id: counter.leads for counter in counters}
+    return [(stage, leads.get(stage.id, 0)) for stage in ordered]

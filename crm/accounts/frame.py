@@ -52,7 +52,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
             )
             for group in dict.fromkeys(entry.group for entry in entries if entry.group)
         ],
-        sign_out=f"{root}{request.app.url_path_for('accounts:sign_out')}",
+        links=_links(request, who, root),
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
         counts=who.counts,
         ribbon=_demo_ribbon(who) if settings.is_demo else "",
@@ -61,7 +61,16 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         now=who.now,
         can=capabilities_of(who.membership.role),
         bars=getattr(request.app.state, "bars", ()),
+        theme=who.user.theme,
+        has_shortcuts=who.user.has_shortcuts,
     )
+
+
+def _links(request: Request, who: Recognised, root: str) -> dict[str, str]:
+    names = ["sign_out", "profile", "theme"]
+    if who.login.clinics > 1:
+        names.append("choose_clinic")
+    return {name: f"{root}{request.app.url_path_for(f'accounts:{name}')}" for name in names}
 
 
 def _item(entry: NavEntry, who: Recognised, root: str) -> NavItem:

@@ -206,21 +206,24 @@ def team(uow: UnitOfWork) -> list[Member]:
         .scalar_subquery()
     )
     rows = uow.session.execute(
-        select(
-            col(Membership.id),
-            col(User.id),
-            col(User.name),
-            col(User.email),
-            col(Membership.role),
-            col(User.password_hash).is_not(None),
-            col(User.is_disabled),
-            last,
-        )
+        select(Membership, User, last)
         .join(User, col(User.id) == col(Membership.user_id))
         .where(col(Membership.clinic_id) == uow.clinic_id, col(Membership.ended_at).is_(None))
         .order_by(func.lower(col(User.name)), col(User.id))
     )
-    return [Member(*row) for row in rows]
+    return [
+        Member(
+            id=membership.id,
+            user_id=user.id,
+            name=user.name,
+            email=user.email,
+            role=membership.role,
+            has_password=user.password_hash is not None,
+            is_disabled=user.is_disabled,
+            last_login_at=last_login_at,
+        )
+        for membership, user, last_login_at in rows
+    ]
 
 
 def member(uow: UnitOfWork, member_id: UUID) -> Member:

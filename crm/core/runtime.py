@@ -29,6 +29,10 @@ LeadPanel = Callable[[Any, UnitOfWork, UUID], str]
 """(request, uow, lead id) -> the HTML that a higher package shows on a lead's page."""
 
 
+StageUse = Callable[[UnitOfWork, UUID], Sequence[str]]
+"""A stage's id -> the names of what would stop working without it, in a higher package."""
+
+
 @dataclass
 class Runtime:
     """The settings, the database and the registries of one process."""
@@ -43,6 +47,7 @@ class Runtime:
     timeline: Sequence[Any] = ()
     authors: Sequence[Any] = ()
     lead_panels: Sequence[LeadPanel] = ()
+    stage_uses: Sequence[StageUse] = ()
     channels: Any = None
     closers: list[Callable[[], None]] = field(default_factory=list)
 

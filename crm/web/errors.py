@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from crm.core.errors import DomainError
+from crm.core.errors import Conflict, DomainError, WrongClinic
 from crm.web import problems
 from crm.web.forms import Rejected
 from crm.web.htmx import is_htmx, toast
@@ -88,13 +88,22 @@ def _handler(
     async def handle(request: Request, error: Exception) -> Response:
         problem = understand(request, error)
         show_again = getattr(request.state, "show_again", None)
-        if problem.status == 422 and show_again is not None and not wants_json(request):
+        if _is_mendable(problem, error) and show_again is not None and not wants_json(request):
             rejected = await Rejected.of(request, problem)
-            response: Response = await run_in_threadpool(show_again, request, rejected)
-            return response
+            try:
+                response: Response = await run_in_threadpool(show_again, request, rejected)
+                return response
+            except DomainError as gone:
+                problem = problems.of_domain(gone)
         return await run_in_threadpool(answer, request, problem)
 
     return handle
+
+
+def _is_mendable(problem: Problem, error: Exception) -> bool:
+    """Return whether the form's own page, shown again as it was typed, is where one goes on."""
+    is_conflict = isinstance(error, Conflict) and not isinstance(error, WrongClinic)
+    return problem.status == 422 or is_conflict
 
 
 def _domain_problem(_request: Request, error: Exception) -> Problem:

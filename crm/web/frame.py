@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from starlette.requests import Request
@@ -46,7 +45,8 @@ class Frame:
 
     `counts` is how many things of a kind wait for the user, `zone` and `now` are what `when` uses,
     `region` what `phone` uses. `can` are the capabilities of the user's role; `bars` are the
-    templates that higher packages put into the top bar.
+    templates that higher packages put into the top bar. `links` are the addresses of the user's own
+    menu by name; one that is not there is not offered.
     """
 
     clinic_id: UUID | None = None
@@ -54,16 +54,17 @@ class Frame:
     user_name: str = ""
     nav: Sequence[NavItem] = ()
     sections: Sequence[NavGroup] = ()
-    sign_out: str = ""
     ribbon: str = ""
     banners: Sequence[Banner] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     zone: str = "UTC"
     region: str = "US"
     now: datetime | None = None
-    theme: Literal["system", "light", "dark"] = "system"
+    theme: str = "system"
+    has_shortcuts: bool = True
     can: frozenset[str] = frozenset()
     bars: Sequence[str] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def frame_of(request: Request) -> Frame:

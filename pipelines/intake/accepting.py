@@ -184,6 +184,7 @@ def _default_pipeline(uow: UnitOfWork) -> UUID:
             _pipelines.c.clinic_id == uow.clinic_id,
             _stages.c.clinic_id == uow.clinic_id,
             _stages.c.kind == "open",
+            _stages.c.removed_at.is_(None),
         )
         .order_by(_pipelines.c.is_default.desc(), _pipelines.c.position, _stages.c.position)
         .limit(1)

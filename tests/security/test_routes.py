@@ -67,6 +67,7 @@ OWN = {
     "accounts:profile",
     "accounts:save_profile",
     "accounts:change_password",
+    "accounts:theme",
 }
 
 STEP = 8

@@ -23,7 +23,9 @@ from webhooks import inbox
 # What a parameter names, where its own name does not say the table.
 TABLES: Mapping[str, tuple[str, str]] = {
     "to_stage_id": ("stages", "kind = 'lost'"),
-    "stage_id": ("stages", "name = 'New'"),
+    "stage_id": ("stages", "kind <> 'open' AND kind <> 'lost' AND removed_at IS NULL"),
+    "reason_id": ("lost_reasons", "removed_at IS NULL"),
+    "member_id": ("memberships", "role = 'provider' AND ended_at IS NULL"),
     "pipeline": ("pipelines", "true"),
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),

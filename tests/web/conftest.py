@@ -72,7 +72,7 @@ def sign_in(request: Request) -> None:
         clinic_name="Bright Smile",
         user_name="Front desk",
         nav=[NavItem("Pipeline", "/page", "pipeline", count=3)],
-        sign_out="/sign-out",
+        links={"sign_out": "/sign-out", "profile": "/settings/profile", "theme": "/settings/theme"},
         ribbon="Demo",
     )
 

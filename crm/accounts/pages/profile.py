@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Form
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StringConstraints
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from crm.accounts.actions.profile import Profile, change_password, change_profile
 from crm.accounts.browsers import attempt_of, let_in
@@ -15,11 +15,12 @@ from crm.accounts.deps import ClinicUow, CurrentLogin, verify_write
 from crm.accounts.models import User
 from crm.accounts.pages.entrance import Password
 from crm.accounts.passwords import MIN_LENGTH
+from crm.accounts.queries import locked_user
 from crm.accounts.state import accounts_of
 from crm.web.forms import FormModel, OptionalText, Rejected, ShortText, shows_again
 from crm.web.language import N_, _
 from crm.web.middleware.language import COOKIE
-from crm.web.pages import see_other
+from crm.web.pages import own_path, see_other
 from crm.web.templating import render
 
 router = APIRouter(prefix="/settings", dependencies=[Depends(verify_write)])
@@ -47,6 +48,13 @@ class ProfileForm(FormModel):
     timezone: OptionalText = None
     theme: Literal["system", "light", "dark"] = "system"
     has_shortcuts: Annotated[bool, BeforeValidator(_is_ticked)] = False
+
+
+class ThemeForm(FormModel):
+    """A theme, and the page to come back to."""
+
+    theme: Literal["system", "light", "dark"]
+    back: Annotated[str, StringConstraints(max_length=2000)] = "/"
 
 
 class PasswordForm(FormModel):
@@ -82,6 +90,15 @@ def save_profile(
     response = see_other(request, "accounts:profile", message=_("Your profile is saved."))
     response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
     return response
+
+
+@router.post("/theme", name="accounts:theme")
+def choose_theme(
+    request: Request, uow: ClinicUow, login: CurrentLogin, form: Annotated[ThemeForm, Form()]
+) -> Response:
+    """Change the theme alone, from the menu of any page."""
+    locked_user(uow, login.user_id).theme = form.theme
+    return RedirectResponse(own_path(form.back), 303)
 
 
 @router.post(
