@@ -40,8 +40,8 @@ class OpenLogin:
 
 
 @dataclass(frozen=True)
-class Member:
-    """Somebody who works in this clinic."""
+class Colleague:
+    """Whom work can be given to; `id` is the user's."""
 
     id: UUID
     name: str
@@ -154,7 +154,7 @@ def api_keys(uow: UnitOfWork) -> Sequence[ApiKey]:
     return uow.session.scalars(select(ApiKey).order_by(col(ApiKey.id).desc())).all()
 
 
-def members(uow: UnitOfWork) -> list[Member]:
+def colleagues(uow: UnitOfWork) -> list[Colleague]:
     """Return who works in this clinic now, by name."""
     rows = uow.session.execute(
         select(col(User.id), col(User.name), col(Membership.role))
@@ -162,7 +162,7 @@ def members(uow: UnitOfWork) -> list[Member]:
         .where(col(Membership.clinic_id) == uow.clinic_id, col(Membership.ended_at).is_(None))
         .order_by(col(User.name), col(User.id))
     )
-    return [Member(*row) for row in rows]
+    return [Colleague(*row) for row in rows]
 
 
 def user_names(uow: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -1,11 +1,13 @@
 """Finds leads by what somebody types of a person."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from crm.contacts.models import Contact
@@ -39,14 +41,32 @@ def find_leads(uow: UnitOfWork, typed: str) -> list[FoundLead]:
     people = find_contacts(uow, typed, limit=MOST_PEOPLE)
     if not people:
         return []
+    rows = uow.session.execute(_leads_of(uow, people)).all()
+    reached = _reached(uow, {row.root for row in rows})
+    return [
+        FoundLead(
+            id=row.id,
+            name=row.name,
+            phone=reached[row.root].get("phone"),
+            email=reached[row.root].get("email"),
+            service=row.service,
+            stage=row.stage,
+            is_open=row.kind == "open",
+            requested_at=row.requested_at,
+        )
+        for row in rows
+    ]
+
+
+def _leads_of(uow: UnitOfWork, people: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
     family = family_of(uow, people)
-    rows = uow.session.execute(
+    return (
         select(
             family.c.root,
             col(Lead.id),
             col(Contact.name),
             col(Lead.service),
-            col(Stage.name),
+            col(Stage.name).label("stage"),
             col(Stage.kind),
             col(Lead.requested_at),
         )
@@ -60,21 +80,7 @@ def find_leads(uow: UnitOfWork, typed: str) -> list[FoundLead]:
         )
         .order_by((col(Stage.kind) == "open").desc(), col(Lead.requested_at).desc())
         .limit(SHOWN)
-    ).all()
-    reached = _reached(uow, {row[0] for row in rows})
-    return [
-        FoundLead(
-            id=row[1],
-            name=row[2],
-            phone=reached[row[0]].get("phone"),
-            email=reached[row[0]].get("email"),
-            service=row[3],
-            stage=row[4],
-            is_open=row[5] == "open",
-            requested_at=row[6],
-        )
-        for row in rows
-    ]
+    )
 
 
 def _reached(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID, dict[str, str]]:

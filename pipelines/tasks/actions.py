@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import col, select
 
-from crm.accounts.queries import members
+from crm.accounts.queries import colleagues
 from crm.core.errors import N_, Invalid, NotFound, StaleVersion
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -171,7 +171,7 @@ def _contacts(uow: UnitOfWork, lead_ids: set[UUID]) -> Mapping[UUID | None, UUID
 
 
 def _assert_members(uow: UnitOfWork, user_ids: set[UUID]) -> None:
-    if not user_ids <= {member.id for member in members(uow)}:
+    if not user_ids <= {member.id for member in colleagues(uow)}:
         raise Invalid(NOT_HERE, field="assignee_id")
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, own_uow, require
-from crm.accounts.queries import members
+from crm.accounts.queries import colleagues
 from crm.accounts.roles import may
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -183,7 +183,7 @@ def _form(
         "now": uow.now,
         "values": values,
         "task_id": task_id,
-        "members": [(member.id, member.name) for member in members(uow)],
+        "members": [(member.id, member.name) for member in colleagues(uow)],
         "errors": rejected.errors if rejected else {},
         "problem": rejected.problem if rejected else None,
         "is_elsewhere": rejected is not None and not rejected.errors.keys() & ASKED,
