@@ -152,6 +152,11 @@ SETTINGS: tuple[NavEntry, ...] = (
         hint=N_("Why a lead may be lost"),
     ),
     NavEntry(
+        *(N_("Team"), "/settings/team", "team", "members:write"),
+        group=_CLINIC,
+        hint=N_("Who works here, and as what"),
+    ),
+    NavEntry(
         *(N_("Texts"), "/settings/texts", "text", "settings:read"),
         group=_CLINIC,
         hint=N_("Hold and release automated texts, and the numbers they leave from"),

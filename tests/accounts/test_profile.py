@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from crm.accounts.actions import change_password, end_logins_of
 from crm.accounts.actions.logins import Recognised, recognise
+from crm.accounts.alarms import Watched
 from crm.accounts.models import User
 from crm.accounts.throttle import Attempt
 from crm.core.clock import Clock
@@ -139,7 +140,7 @@ def test_a_login_that_ended_meanwhile_gets_no_new_one(
 
 def _recognised(runtime: Runtime, browser: Browser) -> Recognised:
     assert browser.token is not None
-    who = recognise(runtime.database, browser.token, timedelta(hours=1))
+    who = recognise(runtime.database, browser.token, timedelta(hours=1), Watched())
     assert who is not None
     return who
 

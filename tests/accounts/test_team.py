@@ -219,3 +219,46 @@ def test_a_link_of_somebody_let_go_is_over(staff: Staff, browser: Browser, clock
     clock.advance(minutes=1)
     with pytest.raises(NotFound):
         staff.link("owner", member_id)
+
+
+def test_the_pages_invite_link_promote_and_let_go(
+    staff: Staff, browser: Browser, new_browser: Callable[..., Browser]
+) -> None:
+    browser.sign_in("manager@riverside.example")
+    page = "/settings/team"
+    sent = {"name": "Lee <Park>", "email": "Lee@Riverside.example", "role": "front_desk"}
+
+    own = browser.submit(f"{page}/invite", f"{page}/invite", **sent).headers["location"]
+    assert "Invited" in browser.get(page).text
+    shown = browser.submit(own, f"{own}/link").text
+    path = shown.partition("https://testserver")[2].partition("<")[0]
+    lee = new_browser()
+    lee.submit(path, path, password=OTHER_PASSWORD)
+    assert lee.sign_in(NEW, OTHER_PASSWORD).status_code == 303
+    assert path not in browser.get(own).text
+
+    browser.submit(own, f"{own}/role", role="marketer")
+    assert staff.roles()[NEW] == "marketer"
+    refused = browser.submit(own, f"{own}/role", role="owner")
+    assert refused.status_code == 422
+    assert "Only an owner decides about owners." in refused.text
+    assert (
+        "Lee &lt;Park&gt; is out"
+        in browser.get(browser.submit(own, f"{own}/end").headers["location"]).text
+    )
+    assert NEW not in staff.roles()
+    assert browser.get(own).status_code == 404
+
+
+def test_a_refused_invitation_keeps_what_was_typed(staff: Staff, browser: Browser) -> None:
+    browser.sign_in("manager@riverside.example")
+    page = "/settings/team/invite"
+    sent = {"name": "Lee", "email": "manager@riverside.example", "role": "provider"}
+
+    answer = browser.submit(page, page, **sent)
+
+    assert answer.status_code == 422
+    assert 'value="manager@riverside.example"' in answer.text
+    assert "works here already" in answer.text
+    assert 'value="owner"' not in answer.text.partition('id="role"')[2].partition("</select>")[0]
+    assert browser.submit(page, page, **{**sent, "email": "lee@"}).status_code == 422

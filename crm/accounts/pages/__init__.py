@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from crm.accounts.pages import api_keys, entrance, live, profile, sessions
+from crm.accounts.pages import api_keys, entrance, live, profile, sessions, team
 
 router = APIRouter(include_in_schema=False)
-for _part in (entrance, profile, sessions, api_keys, live):
+for _part in (entrance, profile, sessions, api_keys, team, live):
     router.include_router(_part.router)
