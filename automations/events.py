@@ -42,3 +42,30 @@ class EnrollmentEnded(Event):
     enrollment_id: UUID
     automation_id: UUID
     reason: str
+
+
+class SkipUndone(Event):
+    """Somebody skipped a step and took that back in time."""
+
+    name = "enrollment.skip_undone"
+
+    enrollment_id: UUID
+    step_run_id: UUID
+
+
+class EnrollmentPaused(Event):
+    """Somebody let one passage rest."""
+
+    name = "enrollment.paused"
+
+    enrollment_id: UUID
+    automation_id: UUID
+
+
+class EnrollmentResumed(Event):
+    """Somebody let a passage that rested go on."""
+
+    name = "enrollment.resumed"
+
+    enrollment_id: UUID
+    automation_id: UUID

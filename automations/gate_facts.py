@@ -31,7 +31,7 @@ def origin_facts(
     return {
         row.id: {
             "is_origin_live": row.state == "live" or row.exit_reason == FINISHED,
-            "is_origin_paused": row.automation == "paused",
+            "is_origin_paused": row.automation == "paused" or row.paused_at is not None,
         }
         for row in uow.session.execute(_STATES, values)
     }
@@ -42,7 +42,13 @@ def _states() -> Any:
     its = and_(passage.clinic_id == c.clinic_id, passage.id == c.origin_id)
     theirs = and_(whole.clinic_id == c.clinic_id, whole.id == passage.automation_id)
     return (
-        select(c.id, passage.state, passage.exit_reason, whole.state.label("automation"))
+        select(
+            c.id,
+            passage.state,
+            passage.exit_reason,
+            passage.paused_at,
+            whole.state.label("automation"),
+        )
         .join(_enrollments, its)
         .join(_automations, theirs)
         .where(c.clinic_id == bindparam("clinic"), given(c.id), c.origin_kind == ORIGIN)

@@ -85,6 +85,7 @@ class Enrollment(ClinicScoped, Due, table=True):
     )
     cause: list[str] = Field(default_factory=list, sa_type=JSONB)
     entered_at: datetime
+    paused_at: datetime | None = Field(default=None, description="When somebody paused it.")
     ended_at: datetime | None = None
     exit_reason: str | None = None
 

@@ -1,16 +1,20 @@
 """Pages of sequences: their list, each in words with Pause and Resume, a lead's with End."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
-from automations import queries, sequences
+from automations import by_hand, queries, sequences
 from automations.enrollments import end_by_hand
+from automations.models import Enrollment
 from crm.accounts.deps import ClinicUow, require
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
+from crm.web.forms import FormModel
+from crm.web.htmx import Undo, is_htmx, toast
 from crm.web.language import _
 from crm.web.pages import see_other
 from crm.web.templating import render, render_block
@@ -79,7 +83,7 @@ def resume(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
 )
 def enrollments(request: Request, uow: ClinicUow, lead_id: UUID) -> Response:
     """Show the panel of a lead's passages by itself, for a part of its page to be replaced."""
-    return _panel(request, uow, uow.get(Lead, lead_id).id)
+    return _panel(request, uow, uow.get(Lead, lead_id).id, is_swapped=is_htmx(request))
 
 
 @router.post(
@@ -91,9 +95,71 @@ def end_enrollment(request: Request, uow: ClinicUow, enrollment_id: UUID) -> Res
     """End a passage by hand; its texts that wait are not sent."""
     ended = end_by_hand(uow, enrollment_id)
     message = _("The sequence was ended. Its texts that were waiting are not sent.")
-    if ended.lead_id is None:
+    return _changed(request, uow, ended, message)
+
+
+class SeenForm(FormModel):
+    """Where a passage stood when somebody saw it; `is_undo` takes a skip back."""
+
+    occurrence: int
+    is_undo: bool = False
+
+
+@router.post(
+    "/enrollments/{enrollment_id}/skip",
+    name="automations:skip_step",
+    dependencies=[require("leads:write")],
+)
+def skip_step(
+    request: Request, uow: ClinicUow, enrollment_id: UUID, form: Annotated[SeenForm, Form()]
+) -> Response:
+    """Pass over the next step of a passage, or take that back."""
+    if form.is_undo:
+        passage = by_hand.undo_skip(uow, enrollment_id, form.occurrence)
+        return _changed(request, uow, passage, _("The step will be taken after all."))
+    passage = by_hand.skip_step(uow, enrollment_id, form.occurrence)
+    path = request.app.url_path_for("automations:skip_step", enrollment_id=enrollment_id)
+    root = request.scope.get("root_path", "")
+    undo = Undo(f"{root}{path}", {"occurrence": passage.occurrence, "is_undo": "true"})
+    return _changed(request, uow, passage, _("The step is skipped."), undo)
+
+
+@router.post(
+    "/enrollments/{enrollment_id}/pause",
+    name="automations:pause_enrollment",
+    dependencies=[require("leads:write")],
+)
+def pause_enrollment(request: Request, uow: ClinicUow, enrollment_id: UUID) -> Response:
+    """Let one passage rest where it is."""
+    passage = by_hand.pause(uow, enrollment_id)
+    return _changed(request, uow, passage, _("The sequence rests for this lead."))
+
+
+@router.post(
+    "/enrollments/{enrollment_id}/resume",
+    name="automations:resume_enrollment",
+    dependencies=[require("leads:write")],
+)
+def resume_enrollment(request: Request, uow: ClinicUow, enrollment_id: UUID) -> Response:
+    """Let a passage that rests go on."""
+    passage = by_hand.resume(uow, enrollment_id)
+    return _changed(request, uow, passage, _("The sequence goes on for this lead."))
+
+
+def _changed(
+    request: Request,
+    uow: UnitOfWork,
+    passage: Enrollment,
+    message: str,
+    undo: Undo | None = None,
+) -> Response:
+    """Answer with the panel as it is now, or without scripts with the lead's page."""
+    if passage.lead_id is None:
         return see_other(request, "automations:sequences", message=message)
-    return see_other(request, "pipelines:lead", lead_id=ended.lead_id, message=message)
+    if not is_htmx(request):
+        return see_other(request, "pipelines:lead", lead_id=passage.lead_id, message=message)
+    response = _panel(request, uow, passage.lead_id, is_swapped=True)
+    return toast(response, message, undo=undo)
 
 
 def lead_panel(request: Request, uow: UnitOfWork, lead_id: UUID) -> str:
@@ -101,12 +167,16 @@ def lead_panel(request: Request, uow: UnitOfWork, lead_id: UUID) -> str:
     return Markup(bytes(_panel(request, uow, lead_id).body).decode())
 
 
-def _panel(request: Request, uow: UnitOfWork, lead_id: UUID) -> Response:
+def _panel(
+    request: Request, uow: UnitOfWork, lead_id: UUID, *, is_swapped: bool = False
+) -> Response:
     return render_block(
         request,
         PANEL,
         "panel",
         now=uow.now,
+        lead_id=lead_id,
+        is_swapped=is_swapped,
         passages=queries.passages_of(uow, lead_id),
         may_end=_may(request, "leads:write"),
     )

@@ -45,6 +45,7 @@ class StepShown:
 class PassageShown:
     """A lead's passage through a sequence, as its page shows it.
 
+    `says` is what the next text says, `is_resting` that somebody paused just this passage.
     `next_step` and `due_at` are what comes next and when at the earliest; both are None once it
     has ended, and `due_at` is also None while a text is still on its way.
     """
@@ -60,6 +61,12 @@ class PassageShown:
     next_step: str | None
     due_at: datetime | None
     steps: Sequence[StepShown]
+    occurrence: int
+    place: int
+    length: int
+    may_skip: bool
+    is_resting: bool
+    says: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     rows = uow.session.execute(
         select(
             *(c.id, c.version_id, c.state, c.step, c.awaits, c.due_at, c.dead_at, c.exit_reason),
-            *(c.entered_at, c.ended_at, _automations.c.name),
+            *(c.entered_at, c.ended_at, c.occurrence, c.paused_at, _automations.c.name),
             (_automations.c.state == "paused").label("is_paused"),
         )
         .join(_automations, its)
@@ -121,14 +128,30 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
         return []
     runs = _runs_of(uow, [row.id for row in rows])
     parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
+    coming = {row.id: _coming(row, parsed[row.version_id].steps) for row in rows}
+    sent = {step.template_id for step in coming.values() if isinstance(step, SendText)}
+    texts = template_words(uow, sent, current_language()) if sent else {}
     return [
-        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names) for row in rows
+        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, texts)
+        for row in rows
     ]
 
 
-def _passage(row: Any, sequence: Sequence[Step], runs: Sequence[Any], names: Names) -> PassageShown:
+def _coming(row: Any, sequence: Sequence[Step]) -> Step | None:
+    """Return the step that comes next: also one whose text is on its way."""
+    at = row.step if row.awaits is None else row.step - 1
+    return sequence[at] if row.state == "live" and at < len(sequence) else None
+
+
+def _passage(
+    row: Any,
+    sequence: Sequence[Step],
+    runs: Sequence[Any],
+    names: Names,
+    texts: Mapping[UUID, str],
+) -> PassageShown:
     is_live = row.state == "live"
-    coming = sequence[row.step] if is_live and row.step < len(sequence) else None
+    coming = _coming(row, sequence)
     return PassageShown(
         id=row.id,
         name=row.name,
@@ -144,6 +167,12 @@ def _passage(row: Any, sequence: Sequence[Step], runs: Sequence[Any], names: Nam
             StepShown(run.at, sequence[run.step].words(names), skip_words(run.skipped))
             for run in runs
         ],
+        occurrence=row.occurrence,
+        place=min(row.step + (row.awaits is None), len(sequence)),
+        length=len(sequence),
+        may_skip=coming is not None and row.dead_at is None,
+        is_resting=row.paused_at is not None,
+        says=texts.get(coming.template_id, "") if isinstance(coming, SendText) else "",
     )
 
 

@@ -118,7 +118,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
             id=row.id,
             automation_id=row.automation_id,
             automation_name=row.name,
-            is_paused=row.automation_state == "paused",
+            is_paused=row.automation_state == "paused" or row.paused_at is not None,
             definition=parsed[row.version_id],
             subject=Subject(row.contact_id, row.lead_id),
             facts=facts[Subject(row.contact_id, row.lead_id)],
@@ -158,7 +158,14 @@ def _lock() -> Any:
     return (
         select(
             *(c.id, c.automation_id, c.version_id, c.contact_id, c.lead_id, c.cause),
-            *(c.step, c.occurrence, c.awaits, _automations.c.name, _clinics.c.timezone),
+            *(
+                c.step,
+                c.occurrence,
+                c.awaits,
+                c.paused_at,
+                _automations.c.name,
+                _clinics.c.timezone,
+            ),
             _automations.c.state.label("automation_state"),
             _STANDS.label("awaited_status"),
         )

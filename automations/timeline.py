@@ -6,7 +6,15 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from automations.enrollments import ORIGIN
-from automations.events import EnrollmentEnded, EnrollmentRefused, EnrollmentStarted, StepTaken
+from automations.events import (
+    EnrollmentEnded,
+    EnrollmentPaused,
+    EnrollmentRefused,
+    EnrollmentResumed,
+    EnrollmentStarted,
+    SkipUndone,
+    StepTaken,
+)
 from automations.models import Automation, Enrollment, StepRun
 from automations.queries import names_here
 from automations.versions import definitions
@@ -16,13 +24,17 @@ from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, TimelineSource
 
-Told = EnrollmentStarted | EnrollmentEnded | EnrollmentRefused | StepTaken
+Named = (
+    EnrollmentStarted | EnrollmentEnded | EnrollmentRefused | EnrollmentPaused | EnrollmentResumed
+)
+Told = Named | StepTaken | SkipUndone
 
 
 def _fill(uow: UnitOfWork, events: Sequence[Told]) -> Mapping[UUID, Entry]:
-    steps = [event for event in events if isinstance(event, StepTaken)]
+    steps = [event for event in events if isinstance(event, StepTaken | SkipUndone)]
     names = _names(
-        uow, {event.automation_id for event in events if not isinstance(event, StepTaken)}
+        uow,
+        {event.automation_id for event in events if not isinstance(event, StepTaken | SkipUndone)},
     )
     skipped = _skipped(uow, {event.step_run_id for event in steps})
     entries: dict[UUID, Entry] = {}
@@ -49,6 +61,14 @@ def _entry(
         case StepTaken(step_run_id=run_id) if run_id in skipped:
             step, why = skipped[run_id]
             return Entry(_("Step skipped: %(step)s", step=step), why, "robot")
+        case SkipUndone(step_run_id=run_id) if run_id in skipped:
+            return Entry(_("Step taken after all: %(step)s", step=skipped[run_id][0]), icon="robot")
+        case EnrollmentPaused(automation_id=automation_id):
+            title = _("Sequence “%(name)s” paused for this lead", name=names[automation_id])
+            return Entry(title, icon="pause")
+        case EnrollmentResumed(automation_id=automation_id):
+            title = _("Sequence “%(name)s” goes on", name=names[automation_id])
+            return Entry(title, icon="robot")
         case _:
             return None
 
@@ -117,4 +137,16 @@ def authors(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[UUID, str]:
     }
 
 
-TIMELINE = TimelineSource((EnrollmentStarted, EnrollmentEnded, EnrollmentRefused, StepTaken), _fill)
+TIMELINE = TimelineSource(
+    (
+        EnrollmentStarted,
+        EnrollmentEnded,
+        EnrollmentRefused,
+        StepTaken,
+        SkipUndone,
+        EnrollmentPaused,
+        EnrollmentResumed,
+    ),
+    _fill,
+    "sequences",
+)

@@ -22,6 +22,7 @@ SKIPPED: Mapping[str, str] = {
     "no_lead": N_("there is no lead"),
     "other_pipeline": N_("the lead is in another pipeline"),
     "already_there": N_("the lead is there already"),
+    "by_hand": N_("somebody skipped it"),
 }
 REFUSED: Mapping[str, str] = {
     "loop": N_("automations would go on starting each other"),

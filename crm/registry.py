@@ -39,6 +39,10 @@ from pipelines import settings_pages as pipelines_settings
 from pipelines import timeline as pipelines_timeline
 from pipelines.facts import lead_facts
 from pipelines.intake import pages as intake_pages
+from pipelines.lead import consumers as lead_consumers
+from pipelines.lead import models as lead_models
+from pipelines.lead import pages as lead_pages
+from pipelines.lead import timeline as lead_timeline
 from pipelines.notices import models as notices_models
 from pipelines.notices import pages as notices_pages
 from pipelines.search import pages as search_pages
@@ -61,11 +65,15 @@ MODELS = (
     pipelines_models,
     tasks_models,
     notices_models,
+    lead_models,
     automations_models,
     webhooks_models,
 )
 
-CONSUMERS: tuple[Consumer, ...] = automations_consumers.CONSUMERS
+CONSUMERS: tuple[Consumer, ...] = (
+    *automations_consumers.CONSUMERS,
+    *lead_consumers.CONSUMERS,
+)
 
 WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS)
 
@@ -90,6 +98,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search_pages.router,
     notices_pages.router,
     pipelines_settings.router,
+    lead_pages.router,
     automations_pages.router,
     messaging_pages.router,
     sandbox_pages.router,
@@ -101,8 +110,11 @@ ROUTERS: tuple[APIRouter, ...] = (
 TIMELINE: tuple[TimelineSource, ...] = (
     pipelines_timeline.TIMELINE,
     tasks_timeline.TIMELINE,
+    lead_timeline.NOTES,
+    lead_timeline.CHANGES,
     automations_timeline.TIMELINE,
-    messaging_timeline.TIMELINE,
+    messaging_timeline.TEXTS,
+    messaging_timeline.CALLS,
     compliance_timeline.TIMELINE,
 )
 

@@ -86,7 +86,7 @@ class Lead(ClinicScoped, table=True):
         Index("ix_leads_contact", "clinic_id", "contact_id", "id"),
     )
     retention = DataClass.LEAD
-    tracked = frozenset({"value_cents", "owner_id"})
+    tracked = frozenset({"value_cents", "owner_id", "service"})
 
     contact_id: UUID
     pipeline_id: UUID

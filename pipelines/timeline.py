@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
+from crm.core.bulk import among
 from crm.core.events import Event, EventRow
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
@@ -14,18 +18,59 @@ from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
 from pipelines.models import AppointmentRequest, LostReason, Stage, StageMove
 
 PAGE = 40
+MOST_REREAD = 400
 
 
-def events_of(
-    uow: UnitOfWork, contact_ids: Sequence[UUID], before: UUID | None = None
-) -> list[EventRow]:
-    """Return a page of the events of a person, the newest first."""
+@dataclass(frozen=True)
+class Page:
+    """A page of stored events, the newest first; `older` is where the next one goes on.
+
+    `since` is the oldest event of this one, and `before_at` when the one was that it follows.
+    """
+
+    events: Sequence[EventRow]
+    older: UUID | None
+    since: UUID | None
+    before_at: datetime | None
+
+
+def page_of(
+    uow: UnitOfWork,
+    contact_ids: Any,
+    names: Sequence[str],
+    *,
+    before: UUID | None = None,
+    since: UUID | None = None,
+) -> Page:
+    """Return a page of the events of a person that have these names.
+
+    `before` an event, or from an event on: what is new at the top of a page that is open.
+    """
     query = select(EventRow).where(
-        col(EventRow.clinic_id) == uow.clinic_id, col(EventRow.contact_id).in_(contact_ids)
+        col(EventRow.clinic_id) == uow.clinic_id,
+        col(EventRow.contact_id).in_(contact_ids),
+        among(col(EventRow.name), names),
     )
     if before is not None:
         query = query.where(col(EventRow.id) < before)
-    return list(uow.session.scalars(query.order_by(col(EventRow.id).desc()).limit(PAGE)))
+    if since is not None:
+        query = query.where(col(EventRow.id) >= since)
+    most = MOST_REREAD if since is not None else PAGE
+    newest = query.order_by(col(EventRow.id).desc()).limit(most + 1)
+    rows = list(uow.session.scalars(newest))
+    events = rows[:most]
+    older = events[-1].id if len(rows) > most else None
+    return Page(events, older, events[-1].id if events else None, _at(uow, before))
+
+
+def _at(uow: UnitOfWork, event_id: UUID | None) -> datetime | None:
+    if event_id is None:
+        return None
+    return uow.session.scalar(
+        select(EventRow.at).where(
+            col(EventRow.clinic_id) == uow.clinic_id, col(EventRow.id) == event_id
+        )
+    )
 
 
 def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:

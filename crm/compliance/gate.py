@@ -20,10 +20,12 @@ BlockReason = Literal[
     "lead_closed",
     "no_longer_useful",
     "replied",
+    "booked",
     "daily_cap",
     "quiet_hours",
     "unknown_zone",
 ]
+Overtaken = Literal["replied", "booked"]
 ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused", "template_paused"]
 DeferReason = Literal[ByPerson, "quiet_hours", "daily_cap", "weekly_cap"]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
@@ -61,8 +63,9 @@ class Facts:
     or it was revoked. `sent_at` are the automated texts to this address in the last seven days,
     over all automations, oldest first. `answers_at` is when the patient wrote what caused this
     text, if that was no keyword. `is_once_more` is the second try of a text that did not arrive
-    (TW-44). `zones` are the recipient's plausible ones, `states` those of them that have hours of
-    their own for texts that sell (LAW-21, LAW-23).
+    (TW-44). `overtaken_by` is what made a text for later needless. `zones` are the recipient's
+    plausible ones, `states` those of them that have hours of their own for texts that sell (LAW-21,
+    LAW-23).
     """
 
     communication_id: UUID
@@ -86,6 +89,7 @@ class Facts:
     last_in_at: datetime | None = None
     answers_at: datetime | None = None
     is_once_more: bool = False
+    overtaken_by: Overtaken | None = None
     start_hour: int = DEFAULT_START_HOUR
     end_hour: int = DEFAULT_END_HOUR
     daily_cap: int = 3
@@ -166,6 +170,8 @@ def _blocked(facts: Facts) -> BlockReason | None:
         return "lead_closed"
     if facts.is_once_more and facts.last_in_at is not None and facts.last_in_at > facts.created_at:
         return "replied"
+    if facts.overtaken_by is not None:
+        return facts.overtaken_by
     if not _is_useful(facts, facts.now):
         return "no_longer_useful"
     return None

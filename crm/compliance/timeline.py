@@ -7,7 +7,6 @@ from uuid import UUID
 
 from crm.compliance.actions import PROVIDER_SAYS, TOLD_STAFF
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
-from crm.compliance.queries import live_suppressions
 from crm.core.errors import N_
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
@@ -47,15 +46,9 @@ class OptOut:
     is_their_word: bool
 
 
-def opt_outs(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Mapping[UUID, OptOut]:
-    """Return the addresses that opted out of texts."""
-    return {
-        address_id: OptOut(
-            one.created_at, _(_HOW.get(one.reason, _OTHERWISE)), one.reason != PROVIDER_SAYS
-        )
-        for (address_id, channel), one in live_suppressions(uow, address_ids).items()
-        if channel == "sms"
-    }
+def opt_out(at: datetime, reason: str) -> OptOut:
+    """Return how an opt-out of that time, for that reason, reads."""
+    return OptOut(at, _(_HOW.get(reason, _OTHERWISE)), reason != PROVIDER_SAYS)
 
 
 TIMELINE = TimelineSource((ConsentRecorded, AddressSuppressed, SuppressionLifted), _fill)

@@ -1,6 +1,7 @@
 """Every setting of the product: read from the environment once, then passed in."""
 
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -59,6 +60,10 @@ class Settings(BaseSettings):
     )
     form_fill_seconds: float | None = Field(
         default=None, ge=0, description="A form sent sooner is a robot's; 2, in the demo 0."
+    )
+
+    text_segment_price: Decimal | None = Field(
+        default=Decimal("0.0083"), ge=0, description="USD for one part of a text, as an estimate."
     )
 
     session_idle_minutes: int = Field(default=15, ge=1)

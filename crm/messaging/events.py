@@ -62,3 +62,35 @@ class DeliveryReported(Event):
     communication_id: UUID
     status: str
     error_code: str | None = None
+
+
+class TextWritten(Event):
+    """A person wrote a text; it leaves when it is due. Order key: the address."""
+
+    name = "text.written"
+
+    communication_id: UUID
+
+
+class TextWithdrawn(Event):
+    """A person took back a text that had not left. Order key: the address."""
+
+    name = "text.withdrawn"
+
+    communication_id: UUID
+
+
+class CallLogged(Event):
+    """Somebody wrote down a call, in or out, and what came of it. Order key: the address."""
+
+    name = "call.logged"
+
+    communication_id: UUID
+
+
+class CallRemoved(Event):
+    """A call that was written down by mistake was removed. Order key: the address."""
+
+    name = "call.removed"
+
+    communication_id: UUID

@@ -172,6 +172,7 @@ def _is_echo(uow: UnitOfWork, text: Inbound) -> bool:
             _texts.c.clinic_id == uow.clinic_id,
             _texts.c.address_id == text.row.address_id,
             _texts.c.direction == "out",
+            _texts.c.channel == "sms",
             _texts.c.body.is_not(None),
         )
         .order_by(_texts.c.id.desc())

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, false, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -208,6 +208,11 @@ class Communication(ClinicScoped, Due, table=True):
     provider_id: str | None = None
     provider_status: str | None = None
     error_code: str | None = None
+    is_overtakable: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": false()},
+        description="A reply or a booking withdraws it: sent later, and not for certain.",
+    )
     cause: list[str] = Field(default_factory=list, sa_type=JSONB)
     created_at: datetime
     taken_at: datetime | None = Field(

@@ -10,13 +10,11 @@ from sqlalchemy import ColumnElement, case, func, null, select
 from sqlmodel import col
 
 from crm.accounts.models import Clinic
-from crm.compliance.gate import BY_PERSON
 from crm.contacts.models import Address
 from crm.core.errors import N_
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
 from crm.messaging.models import (
-    OPEN_STATUSES,
     ChannelAccount,
     Communication,
     SendDay,
@@ -35,20 +33,6 @@ _senders: Any = Sender.__table__  # type: ignore[attr-defined]
 MOST_SHOWN = 50
 
 _NEEDS_PERSON = _texts.c.reason == states.NEEDS_PERSON
-
-
-@dataclass(frozen=True)
-class WaitingText:
-    """A text that has not left: until when it waits, or that it died, and why in words.
-
-    `due_at` is None where it waits for a person, who may let it go at any time.
-    """
-
-    id: UUID
-    state: states.State
-    due_at: datetime | None
-    is_dead: bool
-    why: str
 
 
 @dataclass(frozen=True)
@@ -130,35 +114,6 @@ def _full_days(uow: UnitOfWork) -> Any:
         col(SendDay.clinic_id) == uow.clinic_id,
         col(SendDay.reached_at) > uow.now - timedelta(days=1),
     )
-
-
-def waiting_texts(uow: UnitOfWork, lead_id: UUID) -> Sequence[WaitingText]:
-    """Return the texts of a lead that are queued, being sent or asked about, the oldest first."""
-    c = _texts.c
-    is_dead = (c.dead_at.is_not(None) & (c.status == "queued")).label("is_dead")
-    rows = uow.session.execute(
-        select(c.id, c.status, c.due_at, c.held_reason, c.reason, is_dead)
-        .where(
-            c.clinic_id == uow.clinic_id,
-            c.lead_id == lead_id,
-            c.direction == "out",
-            c.status.in_(OPEN_STATUSES),
-        )
-        .order_by(c.id)
-    )
-    return [WaitingText(row.id, _state(row), _until(row), row.is_dead, _why(row)) for row in rows]
-
-
-def _state(row: Any) -> states.State:
-    return states.state("failed" if row.is_dead else row.status, row.held_reason)
-
-
-def _until(row: Any) -> datetime | None:
-    return None if row.held_reason in BY_PERSON else row.due_at
-
-
-def _why(row: Any) -> str:
-    return states.reason(states.GAVE_UP if row.is_dead else row.held_reason or row.reason)
 
 
 def uncertain_texts(uow: UnitOfWork, lead_id: UUID | None = None) -> Sequence[UncertainText]:

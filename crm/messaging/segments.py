@@ -6,11 +6,11 @@ from typing import Literal
 GSM_SINGLE, GSM_PART = 160, 153
 UCS_SINGLE, UCS_PART = 70, 67
 
-_GSM_BASIC = frozenset(
+GSM_BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_GSM_EXTENDED = frozenset("^{}\\[~]|€\f")
+GSM_EXTENDED = frozenset("^{}\\[~]|€\f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Segments:
 
 def measure(body: str) -> Segments:
     """Measure a text as carriers do: one character outside GSM-7 turns all of it to UCS-2."""
-    gsm = all(char in _GSM_BASIC or char in _GSM_EXTENDED for char in body)
+    gsm = all(char in GSM_BASIC or char in GSM_EXTENDED for char in body)
     if gsm:
-        widths = [2 if char in _GSM_EXTENDED else 1 for char in body]
+        widths = [2 if char in GSM_EXTENDED else 1 for char in body]
         return Segments("GSM-7", sum(widths), _parts(widths, GSM_SINGLE, GSM_PART))
     widths = [2 if ord(char) > 0xFFFF else 1 for char in body]
     return Segments("UCS-2", sum(widths), _parts(widths, UCS_SINGLE, UCS_PART))

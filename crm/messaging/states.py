@@ -85,7 +85,25 @@ REASONS: Mapping[str, str] = {
     "opted_out": N_("The patient opted out."),
     "stage_changed": N_("The lead moved to another stage."),
     "by_hand": N_("Somebody ended it by hand."),
+    "taken_back": N_("Somebody took it back."),
+    "step_skipped": N_("Somebody skipped this step."),
 }
+
+CALLS: Mapping[str, tuple[str, str]] = {
+    "completed": (N_("Talked"), "green"),
+    "voicemail": (N_("Left a voicemail"), "blue"),
+    "no-answer": (N_("No answer"), "yellow"),
+    "busy": (N_("Busy"), "yellow"),
+    "wrong-number": (N_("Wrong number"), "red"),
+}
+"""What came of a call: its word and tone."""
+
+
+def call(outcome: str) -> tuple[str, str]:
+    """Return what came of a call as people read it, and its tone."""
+    word, tone = CALLS.get(outcome, (outcome, "plain"))
+    return _(word), tone
+
 
 PAUSES: Mapping[str, str] = {
     "20003": N_("The provider refused the account's token: connect it again."),

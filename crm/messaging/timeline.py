@@ -9,7 +9,7 @@ from crm.accounts.queries import user_names
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
-from crm.messaging.events import CommunicationSettled, TextReceived
+from crm.messaging.events import CallLogged, CommunicationSettled, TextReceived
 from crm.messaging.models import Communication
 from crm.web.language import _
 from crm.web.timeline import Entry, TimelineSource
@@ -68,4 +68,28 @@ def _who(text: Communication, names: Mapping[UUID, str]) -> str:
     return names.get(text.origin_id, "") if text.origin_id is not None else ""
 
 
-TIMELINE = TimelineSource((CommunicationSettled, TextReceived), _fill)
+def _calls(uow: UnitOfWork, events: Sequence[CallLogged]) -> Mapping[UUID, Entry]:
+    rows = uow.session.scalars(
+        select(Communication).where(
+            col(Communication.clinic_id) == uow.clinic_id,
+            col(Communication.id).in_({event.communication_id for event in events}),
+            col(Communication.status) != "voided",
+        )
+    )
+    calls = {row.id: row for row in rows}
+    return {
+        event.id: _call(uow, calls[event.communication_id])
+        for event in events
+        if event.communication_id in calls
+    }
+
+
+def _call(uow: UnitOfWork, call: Communication) -> Entry:
+    said = uow.decrypt(call.id, call.body) if call.body else ""
+    word, tone = states.call(call.provider_status or "")
+    title = _("Call") if call.direction == "out" else _("Call from the patient")
+    return Entry(title, said, "call", "note", word, tone, ref=call.id)
+
+
+TEXTS = TimelineSource((CommunicationSettled, TextReceived), _fill, "texts")
+CALLS = TimelineSource((CallLogged,), _calls, "calls")

@@ -1,7 +1,7 @@
 """How times, phones and money are written, in the language of the request (ui.md, Formats)."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from datetime import time as TimeOfDay
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from babel.dates import format_date, format_datetime, format_time, get_day_names
 from babel.lists import format_list
-from babel.numbers import format_compact_currency, format_currency
+from babel.numbers import format_compact_currency, format_currency, format_decimal
 from babel.units import format_unit
 from markupsafe import Markup
 from phonenumbers import NumberParseException, PhoneNumberFormat
@@ -52,6 +52,36 @@ def short_day(day: date, today: date) -> str:
     return str(format_date(day, pattern, locale=locale))
 
 
+def clock_time(moment: datetime, zone: ZoneInfo) -> Markup:
+    """Return a <time> element of the clock alone, for what stands below its day."""
+    local = moment.astimezone(zone)
+    return _time_element(local, _formatted(local, _PATTERNS[current_language()][0]))
+
+
+def day(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return "Today", "Yesterday", "Friday, Nov 20" this year, else "Nov 20, 2025"."""
+    local, today = moment.astimezone(zone).date(), now.astimezone(zone).date()
+    if local == today:
+        return _("Today")
+    if local == today - timedelta(days=1):
+        return _("Yesterday")
+    pattern = _PATTERNS[current_language()][3]
+    if local.year == today.year:
+        pattern = f"EEEE, {_PATTERNS[current_language()][2]}"
+    return format_date(local, pattern, locale=current_language())
+
+
+def moment_ahead(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return "8:00 am" today, "tomorrow 8:00 am", else "Fri, Nov 27, 8:00 am"."""
+    local, today = moment.astimezone(zone), now.astimezone(zone).date()
+    written = _formatted(local, _PATTERNS[current_language()][0])
+    if local.date() == today:
+        return written
+    if local.date() == today + timedelta(days=1):
+        return _("tomorrow %(time)s", time=written)
+    return f"{_formatted(local, f'EEE, {_PATTERNS[current_language()][2]}')}, {written}"
+
+
 def exact_time(moment: datetime, zone: ZoneInfo) -> str:
     """Return the whole date and time with the zone's short name."""
     local = moment.astimezone(zone)
@@ -63,10 +93,14 @@ def when(moment: datetime, zone: ZoneInfo | str, now: datetime) -> Markup:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone cannot be shown")
     place = ZoneInfo(zone) if isinstance(zone, str) else zone
+    return _time_element(moment.astimezone(place), short_time(moment, place, now))
+
+
+def _time_element(local: datetime, written: str) -> Markup:
+    place = local.tzinfo
+    assert isinstance(place, ZoneInfo)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.astimezone(place).isoformat(timespec="seconds"),
-        exact_time(moment, place),
-        short_time(moment, place, now),
+        local.isoformat(timespec="seconds"), exact_time(local, place), written
     )
 
 
@@ -119,6 +153,19 @@ def money(minor: int, currency: str = "USD") -> str | Markup:
         return exact
     short = format_compact_currency(amount, currency, locale=locale, fraction_digits=0)
     return Markup('<span title="{}">{}</span>').format(exact, short)
+
+
+def amount(minor: int) -> str:
+    """Return an amount as it is typed: "4,800" or "4,800.50", without its currency."""
+    pattern = "#,##0" if minor % 100 == 0 else "#,##0.00"
+    return format_decimal(Decimal(minor) / 100, pattern, locale=current_language())
+
+
+def small_money(major: Decimal, currency: str = "USD") -> str:
+    """Return a price of cents and their parts: "$0.0083", "$0.02"."""
+    locale = current_language()
+    style = "0.00## ¤" if locale == "es" else "¤0.00##"
+    return format_currency(major, currency, style, locale=locale, currency_digits=False)
 
 
 def _digits(minor: int, locale: str) -> str:

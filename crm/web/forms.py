@@ -130,6 +130,8 @@ class Rejected:
 def shows_again(show: Callable[[Request, Rejected], Response]) -> Any:
     """Return a route dependency: a refused form is answered by `show`, with its input kept.
 
+    So is one whose row somebody else has changed meanwhile.
+
     `show` runs in a thread, in no transaction, and gives its response `rejected.problem.status`.
     """
 

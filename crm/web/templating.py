@@ -71,6 +71,7 @@ def environment(folders: Sequence[Path]) -> Environment:
         looks=LOOKS,
     )
     env.filters.update(when=_when, phone=_phone, money=formats.money, initials=formats.initials)
+    env.filters.update(clock=_clock, day=_day, ahead=_ahead, amount=formats.amount)
     return env
 
 
@@ -158,9 +159,27 @@ def _rendering_of(rendering: Rendering) -> Iterator[None]:
 
 def _when(moment: datetime, zone: ZoneInfo | str | None = None) -> Markup:
     rendering = _rendering.get()
+    return formats.when(moment, zone or rendering.frame.zone, _now(rendering))
+
+
+def _clock(moment: datetime) -> Markup:
+    return formats.clock_time(moment, ZoneInfo(_rendering.get().frame.zone))
+
+
+def _day(moment: datetime) -> str:
+    rendering = _rendering.get()
+    return formats.day(moment, ZoneInfo(rendering.frame.zone), _now(rendering))
+
+
+def _ahead(moment: datetime) -> str:
+    rendering = _rendering.get()
+    return formats.moment_ahead(moment, ZoneInfo(rendering.frame.zone), _now(rendering))
+
+
+def _now(rendering: Rendering) -> datetime:
     if rendering.now is None:
         raise ValueError("a page that shows times is rendered with now=uow.now")
-    return formats.when(moment, zone or rendering.frame.zone, rendering.now)
+    return rendering.now
 
 
 def _phone(e164: str) -> str:

@@ -18,7 +18,8 @@ class Entry:
     """An event as people read it; the texts are already translated.
 
     `who` is for an event that knows better who did it than the transaction that stored it; `why`
-    stands below what was said; `look` is how that looks where it was not said after all.
+    stands below what was said; `look` is how that looks where it was not said after all. `ref` is
+    the row that can be taken back.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Entry:
     who: str = ""
     why: str = ""
     look: Literal["", "waiting", "unsaid", "lost"] = ""
+    ref: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Moment:
     entry: Entry
 
 
+Kind = Literal["texts", "calls", "notes", "sequences", "changes"]
+
 Fill = Callable[[UnitOfWork, Sequence[Any]], Mapping[UUID, Entry]]
 
 Authors = Callable[[UnitOfWork, Sequence[EventRow]], Mapping[UUID, str]]
@@ -50,10 +54,14 @@ Authors = Callable[[UnitOfWork, Sequence[EventRow]], Mapping[UUID, str]]
 
 @dataclass(frozen=True)
 class TimelineSource:
-    """A package's own events, and the set-based read that turns them into entries by event id."""
+    """A package's own events, and the set-based read that turns them into entries by event id.
+
+    `kind` is the tab of a lead's page that shows them alone.
+    """
 
     events: tuple[type[Event], ...]
     fill: Fill
+    kind: Kind = "changes"
 
 
 def fill(

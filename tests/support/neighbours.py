@@ -39,10 +39,13 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
     "after": ("leads", "true"),
     "before": ("events", "contact_id IS NOT NULL"),
+    "since": ("events", "contact_id IS NOT NULL"),
+    "seen": ("communications", "origin_kind = 'user'"),
+    "key": ("communications", "true"),
 }
 
 # Text in an address that is no id: what stands there for a request to get as far as it can.
-WORDS: Mapping[str, str] = {"kind": "deliveries"}
+WORDS: Mapping[str, str] = {"kind": "deliveries", "detail": "name"}
 
 
 def live_through(house: House, drain: Drain) -> None:
@@ -58,6 +61,15 @@ def live_through(house: House, drain: Drain) -> None:
     house.ask("+12125550177", name="Casey Vale")
     drain()
     house.do(_furnish_more)
+    _work_on(house, lead_id)
+
+
+def _work_on(house: House, lead_id: UUID) -> None:
+    """Let somebody at the desk work on a lead once."""
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    browser.submit(page, f"{page}/notes", body="Prefers mornings", key=str(uuid4()))
+    browser.submit(page, f"{page}/tags", name="Nervous")
+    browser.submit(page, f"{page}/here")
 
 
 def _furnish_more(uow: UnitOfWork) -> None:

@@ -23,7 +23,7 @@ _FRESH: Mapping[str, Any] = {"attempts": 0, "resends": 0, "asked": 0, "gate": {}
 
 _AS_GIVEN = (
     *("conversation_id", "contact_id", "lead_id", "origin_kind", "origin_id"),
-    *("dedupe_key", "useful_until", "sender_id", "queue"),
+    *("dedupe_key", "useful_until", "sender_id", "queue", "is_overtakable"),
 )
 
 RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
@@ -36,7 +36,8 @@ class OutboundText:
 
     Its words are a template's published version, or `body`. A marketing template stays marketing,
     whatever `message_class` says (LAW-2). Class `system` is for origin `keyword` only (the answers
-    to STOP, START and HELP), class `staff` for origin `user`.
+    to STOP, START and HELP), class `staff` for origin `user`. A reply or a booking withdraws an
+    overtakable one (pain 15).
     """
 
     contact_id: UUID | None
@@ -55,6 +56,7 @@ class OutboundText:
     sender_id: UUID | None = None
     conversation_id: UUID | None = None
     due_at: datetime | None = None
+    is_overtakable: bool = False
 
     def __post_init__(self) -> None:
         if RESERVED_CLASSES.get(self.message_class, self.origin_kind) != self.origin_kind:

@@ -6,13 +6,14 @@ until the commit.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from crm.compliance.gate import WEEK, Facts
+from crm.compliance.gate import WEEK, Facts, Overtaken
 from crm.compliance.windows import states_of
 from crm.contacts import phones
 from crm.core.runtime import FactSource
@@ -69,6 +70,7 @@ def _ask(
             mine["values"].update(said.get("values", {}))
             for name in ("is_origin_live", "is_lead_open"):
                 mine[name] = mine.get(name, True) and said.get(name, True)
+            mine["booked_at"] = said.get("booked_at") or mine.get("booked_at")
             mine["is_origin_paused"] = any(one.get("is_origin_paused") for one in (mine, said))
     return told
 
@@ -99,11 +101,21 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         last_in_at=row.last_in_at,
         answers_at=row.answers_at,
         is_once_more=row.retry_of is not None,
+        overtaken_by=_overtaken_by(row, told.get("booked_at")),
         start_hour=row.window_start_hour,
         end_hour=row.window_end_hour,
         daily_cap=row.daily_cap,
     )
     return Candidate(row, facts, zone_source, told.get("values", {}))
+
+
+def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None:
+    """Return what has happened since the text was written that makes it needless (pain 15)."""
+    if not row.is_overtakable:
+        return None
+    if row.last_in_at is not None and row.last_in_at > row.created_at:
+        return "replied"
+    return "booked" if booked_at is not None and booked_at > row.created_at else None
 
 
 def _is_dead(row: Row[Any]) -> bool:

@@ -56,6 +56,7 @@ def _history() -> Any:
         .where(
             other.c.clinic_id == _text.clinic_id,
             other.c.address_id == _text.address_id,
+            other.c.channel == _text.channel,
             other.c.id != _text.id,
         )
         .lateral("history")
@@ -215,7 +216,7 @@ def _own_columns() -> Sequence[Any]:
         *("id", "address_id", "contact_id", "lead_id", "message_class", "origin_kind"),
         *("origin_id", "template_version_id", "body", "merge_values", "useful_until"),
         *("created_at", "attempts", "resends", "cause", "taken_at", "attempt_id"),
-        *("retry_of", "error_code"),
+        *("retry_of", "error_code", "is_overtakable"),
     )
     return [_text[name] for name in names]
 

@@ -10,9 +10,9 @@ from crm.core.crypto import Undecipherable
 from crm.core.performing import describe
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
+from crm.messaging.composing import complete, merge_values
 from crm.messaging.facts import Candidate
 from crm.messaging.grammar import TemplateRefused
-from crm.web.language import gettext
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ def words(uow: UnitOfWork, candidate: Candidate) -> str:
     """Return the text as it leaves. Raises Unsayable, whatever is wrong with it."""
     try:
         body = _body(uow, candidate)
-        said = _complete(candidate, body)
+        said = _completed(candidate, body)
     except rendering.MissingValue as missing:
         raise Unsayable(f"missing_value:{missing.name}") from None
     except rendering.TextTooLong:
@@ -71,37 +71,19 @@ def _source(row: Any) -> str:
 
 def _values(uow: UnitOfWork, candidate: Candidate) -> dict[str, object]:
     row = candidate.row
-    first, _, last = (row.contact_name or "").strip().partition(" ")
     own = json.loads(uow.decrypt(row.id, row.merge_values)) if row.merge_values else {}
-    return {
-        "first_name": first,
-        "last_name": last.strip(),
-        "clinic_name": row.clinic_name,
-        "clinic_phone": row.clinic_phone,
-        **candidate.known,
-        **own,
-    }
+    known = merge_values(row.contact_name, row.clinic_name, row.clinic_phone)
+    return {**known, **candidate.known, **own}
 
 
-def _complete(candidate: Candidate, body: str) -> str:
-    """Name the clinic in every automated text, and tell the way out in the first (LAW-31, 34)."""
+def _completed(candidate: Candidate, body: str) -> str:
     row = candidate.row
     if row.message_class == "system":
         return body
-    is_first = not row.was_texted
-    if (candidate.facts.is_automated or is_first) and not _names(body, row.clinic_name):
-        body = f"{row.clinic_name}: {body}"
-    if is_first and not ("STOP" in body and "HELP" in body):
-        body = f"{body}\n\n{_way_out(row.language or row.clinic_language)}"
-    return body
-
-
-def _names(body: str, clinic_name: str) -> bool:
-    return clinic_name.casefold() in body.casefold()
-
-
-def _way_out(language: str) -> str:
-    return gettext(
-        language,
-        "Reply STOP to opt out, HELP for help. Msg frequency varies. Msg & data rates may apply.",
+    return complete(
+        body,
+        row.clinic_name,
+        row.language or row.clinic_language,
+        is_first=not row.was_texted,
+        is_automated=candidate.facts.is_automated,
     )

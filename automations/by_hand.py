@@ -1,0 +1,164 @@
+"""What a person does to one passage: skip its next step, take that back, pause it, let it go on."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from automations.enrollments import ORIGIN
+from automations.events import EnrollmentPaused, EnrollmentResumed, SkipUndone, StepTaken
+from automations.models import Enrollment, StepRun
+from automations.subjects import Subject, lock_facts
+from automations.versions import definitions
+from crm.compliance.actions import lock_addresses
+from crm.core.errors import N_, Conflict, StaleVersion
+from crm.core.uow import UnitOfWork
+from crm.messaging.actions import release_held, void_texts
+from crm.messaging.models import Communication
+
+SKIPPED = "by_hand"
+"""Why a step was not taken: somebody said so."""
+
+
+class NothingToSkip(Conflict):
+    """The passage has ended, or its text is on its way."""
+
+    code = "nothing_to_skip"
+    title = N_("This step can no longer be skipped")
+
+
+def skip_step(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollment:
+    """Pass over the next step of a passage, or the one whose text still waits.
+
+    What follows keeps its time. `occurrence` is the one that was seen. Raises NotFound,
+    StaleVersion, NothingToSkip.
+    """
+    passage = _held(uow, enrollment_id)
+    _check(passage, occurrence)
+    steps = definitions(uow, [passage.version_id])[passage.version_id].steps
+    step = passage.step
+    if passage.awaits is not None:
+        step -= 1
+        _void_awaited(uow, passage)
+    elif step >= len(steps):
+        raise NothingToSkip
+    else:
+        passage.step += 1
+    passage.occurrence += 1
+    uow.session.flush()
+    _record(uow, passage, step, steps[step].kind)
+    return passage
+
+
+def undo_skip(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollment:
+    """Let the step that was just skipped be taken after all; its time must not have come.
+
+    Raises NotFound, StaleVersion.
+    """
+    passage = _held(uow, enrollment_id)
+    _check(passage, occurrence)
+    last = uow.session.scalar(
+        select(StepRun)
+        .where(col(StepRun.clinic_id) == uow.clinic_id, col(StepRun.enrollment_id) == enrollment_id)
+        .order_by(col(StepRun.id).desc())
+        .limit(1)
+    )
+    if last is None or last.outcome.get("skipped") != SKIPPED or last.step != passage.step - 1:
+        raise StaleVersion(N_("The sequence has gone on meanwhile."))
+    passage.step = last.step
+    # A number is used once: what the step queues now has a key of its own.
+    passage.occurrence += 1
+    uow.session.flush()
+    uow.emit(SkipUndone(enrollment_id=passage.id, step_run_id=last.id, **_about(passage)))
+    return passage
+
+
+def pause(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:
+    """Let one passage rest where it is; its texts that wait are held. Raises NotFound."""
+    passage = _held(uow, enrollment_id)
+    if passage.paused_at is None and passage.state == "live":
+        passage.paused_at = uow.now
+        uow.session.flush()
+        uow.emit(
+            EnrollmentPaused(
+                enrollment_id=passage.id, automation_id=passage.automation_id, **_about(passage)
+            )
+        )
+    return passage
+
+
+def resume(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:
+    """Let a passage go on: what came due meanwhile within minutes. Raises NotFound."""
+    passage = _held(uow, enrollment_id)
+    if passage.paused_at is not None:
+        passage.paused_at = None
+        uow.session.flush()
+        # Those of others that are paused are looked at, too, and held again.
+        release_held(uow, "sequence_paused")
+        uow.emit(
+            EnrollmentResumed(
+                enrollment_id=passage.id, automation_id=passage.automation_id, **_about(passage)
+            )
+        )
+    return passage
+
+
+def _held(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:
+    """Lock the subject, then the passage; whoever works on it has lost it to us."""
+    passage = uow.get(Enrollment, enrollment_id)
+    _lock_awaited(uow, passage)
+    lock_facts(uow, [Subject(passage.contact_id, passage.lead_id)])
+    uow.session.refresh(passage, with_for_update=True)
+    passage.lease_until, passage.lease_token = None, None
+    return passage
+
+
+def _check(passage: Enrollment, occurrence: int) -> None:
+    if passage.state != "live" or passage.dead_at is not None:
+        raise NothingToSkip
+    if passage.occurrence != occurrence:
+        raise StaleVersion(N_("The sequence has gone on meanwhile."))
+
+
+def _lock_awaited(uow: UnitOfWork, passage: Enrollment) -> None:
+    """Lock the address of the text it waits for: addresses come before everything else."""
+    if passage.awaits is not None:
+        lock_addresses(uow, list(uow.session.scalars(_awaited(uow, passage, "address_id"))))
+
+
+def _awaited(uow: UnitOfWork, passage: Enrollment, column: str) -> Any:
+    return select(getattr(Communication, column)).where(
+        col(Communication.clinic_id) == uow.clinic_id,
+        col(Communication.dedupe_key) == passage.awaits,
+    )
+
+
+def _void_awaited(uow: UnitOfWork, passage: Enrollment) -> None:
+    """Withdraw the text it waits for, and let it go on at once; what is on its way is not."""
+    if not void_texts(uow, ORIGIN, {passage.id: "step_skipped"}):
+        raise NothingToSkip
+    passage.awaits = None
+    passage.due_at = uow.now
+    passage.lease_until = uow.reserved_until
+    uow.ring("enrollments", [passage.id])
+
+
+def _record(uow: UnitOfWork, passage: Enrollment, step: int, kind: str) -> None:
+    run = StepRun(
+        enrollment_id=passage.id,
+        step=step,
+        occurrence=passage.occurrence - 1,
+        kind=kind,
+        outcome={"skipped": SKIPPED},
+        at=uow.now,
+    )
+    uow.add(run)
+    uow.emit(StepTaken(enrollment_id=passage.id, step_run_id=run.id, kind=kind, **_about(passage)))
+
+
+def _about(passage: Enrollment) -> dict[str, UUID | None]:
+    return {
+        "order_key": passage.subject_id,
+        "contact_id": passage.contact_id,
+        "lead_id": passage.lead_id,
+    }

@@ -1,0 +1,174 @@
+// A lead's page: the composer's tabs, count, drafts and templates, and signs of life.
+"use strict";
+(() => {
+  document.documentElement.classList.add("js");
+  const by = (id) => document.getElementById(id);
+  let timer = 0;
+  let lastKept = null;
+
+  // --- How many texts it is: the server's rules (crm/messaging/segments.py), while one types.
+  function measure(words, rules) {
+    const chars = [...words];
+    const isGsm = chars.every((char) => rules.gsm.includes(char) || rules.wide.includes(char));
+    const width = (char) => (isGsm ? (rules.wide.includes(char) ? 2 : 1) : char.length);
+    const [single, part] = isGsm ? [160, 153] : [70, 67];
+    let units = 0;
+    let parts = 1;
+    let used = 0;
+    for (const char of chars) {
+      units += width(char);
+      if (used + width(char) > part) {
+        parts += 1;
+        used = 0;
+      }
+      used += width(char);
+    }
+    return { isGsm, units, parts: units === 0 ? 0 : units <= single ? 1 : parts };
+  }
+
+  // What is sent: merge fields filled in, and what the first text adds.
+  function complete(words, rules) {
+    let said = words.trim().replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name) => rules.values[name] ?? whole);
+    if (!said) return "";
+    if (rules.before && !said.toLowerCase().includes(rules.clinic.toLowerCase())) said = rules.before + said;
+    if (rules.after && !(said.includes("STOP") && said.includes("HELP"))) said += rules.after;
+    return said;
+  }
+
+  const plural = ([one, many], count) => (count === 1 ? one : many.replace("{n}", count.toLocaleString(document.documentElement.lang)));
+
+  function count() {
+    const place = by("count-words");
+    if (!place || !by("body")) return;
+    const rules = JSON.parse(place.dataset.rules);
+    const { isGsm, units, parts } = measure(complete(by("body").value, rules), rules);
+    const said = [plural(rules.characters, units)];
+    if (parts) said.push(plural(rules.texts, parts));
+    if (parts && rules.price) {
+      const money = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 4 };
+      said.push((rules.price * parts).toLocaleString(document.documentElement.lang, money));
+    }
+    if (!isGsm) said.push(rules.special);
+    place.textContent = said.join(" · ");
+  }
+
+  // --- The draft is kept on the server; the first keystroke also tells the others.
+  function keep() {
+    clearTimeout(timer);
+    const form = by("write");
+    const words = by("body")?.value;
+    if (!form || words === undefined || words === lastKept) return;
+    lastKept = words;
+    htmx.ajax("POST", form.dataset.draft, { source: form.querySelector("#body"), values: { body: words }, swap: "none" });
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "body") return;
+    count();
+    clearTimeout(timer);
+    if (lastKept === null) keep();
+    else timer = setTimeout(keep, 1000);
+  });
+
+  function insert(words) {
+    const body = by("body");
+    const { selectionStart: start, selectionEnd: end, value } = body;
+    body.setRangeText(words, value.trim() ? start : 0, value.trim() ? end : value.length, "end");
+    body.focus();
+    body.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  document.addEventListener("change", (event) => {
+    const chosen = event.target;
+    if (chosen.id === "template" && chosen.value) insert(chosen.selectedOptions[0].dataset.words);
+    else if (chosen.id === "merge-field" && chosen.value) insert(`{{ ${chosen.value} }}`);
+    else return;
+    chosen.value = "";
+  });
+
+  // What is sent is not kept as a draft a moment later.
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "write") clearTimeout(timer);
+  }, true);
+
+  // --- The tabs: text, note, call.
+  const tabs = () => [...document.querySelectorAll("#composer [role=tab]")];
+
+  function show(tab) {
+    for (const one of tabs()) {
+      const isIt = one === tab;
+      one.setAttribute("aria-selected", String(isIt));
+      one.tabIndex = isIt ? 0 : -1;
+      by(one.getAttribute("aria-controls")).classList.toggle("composer-hidden", !isIt);
+    }
+  }
+
+  function setUp() {
+    const chosen = tabs().find((tab) => tab.getAttribute("aria-selected") === "true") ?? tabs()[0];
+    if (chosen) show(chosen);
+    lastKept = by("body")?.value ? by("body").value : null;
+    count();
+  }
+
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest("#composer [role=tab]");
+    if (tab) {
+      show(tab);
+      by(tab.getAttribute("aria-controls")).querySelector("textarea, .outcomes button")?.focus();
+    }
+    if (event.target.closest("[data-call]") && by("tab-call")) show(by("tab-call"));
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target.closest?.("#composer [role=tab]");
+    if (tab && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+      const all = tabs();
+      const next = all[(all.indexOf(tab) + (event.key === "ArrowRight" ? 1 : all.length - 1)) % all.length];
+      show(next);
+      next.focus();
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form?.closest("#composer")) {
+      event.preventDefault();
+      const form = event.target.form;
+      form.requestSubmit(form.querySelector("[data-send]") ?? form.querySelector("button:not([type=button])"));
+    }
+    if (event.key === "Escape" && event.target.closest?.(".detail form")) {
+      event.target.closest(".detail").querySelector("[data-cancel]").click();
+    }
+  });
+
+  // --- What comes back. Two who change one detail: the second sees the first's word, and keeps his.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status === 409 && event.detail.elt.closest("#lead-details")) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+
+  let focused = "";
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    focused = event.detail.target.contains(document.activeElement) ? document.activeElement.id : "";
+  });
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    const part = event.detail.target;
+    if (part.id === "composer" || by("composer")?.isSameNode(part)) setUp();
+    const open = by("lead-details")?.querySelector("[data-focus]");
+    if (part.id === "lead-details" && open) open.focus();
+    else if (focused) by(focused)?.focus({ preventScroll: true });
+    focused = "";
+  });
+
+  // --- Signs of life, while somebody can see the page.
+  setInterval(() => {
+    if (!document.hidden && by("lead-here")) htmx.trigger(by("lead-here"), "lead-here");
+  }, 30000);
+
+  const focus = (id, tab) => () => {
+    if (!by(tab)) return false;
+    show(by(tab));
+    by(id)?.focus();
+  };
+  frontdesk.key("t", focus("body", "tab-text"));
+  frontdesk.key("c", focus("call-said", "tab-call"));
+  setUp();
+})();

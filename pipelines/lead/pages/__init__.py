@@ -1,0 +1,9 @@
+"""A lead's page: what it shows, and what can be done on it."""
+
+from fastapi import APIRouter
+
+from pipelines.lead.pages import desk, details, messages, show
+
+router = APIRouter(include_in_schema=False)
+for part in (show, messages, desk, details):
+    router.include_router(part.router)

@@ -1,0 +1,153 @@
+"""Texts from a lead's page: sent, kept for later, kept as a draft, taken back."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BeforeValidator
+from starlette.responses import Response
+
+from crm.accounts.deps import ClinicUow, SignedIn, require
+from crm.compliance.actions import lock_addresses
+from crm.core.errors import NotFound
+from crm.core.uow import UnitOfWork
+from crm.messaging.actions import withdraw_text
+from crm.messaging.models import Communication
+from crm.web.forms import CleanText, FormModel, Rejected, shows_again
+from crm.web.frame import frame_of
+from crm.web.htmx import Undo, is_htmx
+from crm.web.language import _
+from crm.web.pages import see_other
+from crm.web.templating import render
+from pipelines import queries
+from pipelines.lead.actions import keep_draft
+from pipelines.lead.composer import composer
+from pipelines.lead.pages.parts import Done, View, again, answer, price_of
+from pipelines.lead.queries import sheet
+from pipelines.lead.sending import Draft, send_from_page
+from pipelines.models import Lead
+
+router = APIRouter(include_in_schema=False)
+
+Sender = Annotated[SignedIn, require("messages:send")]
+
+
+def _empty_to_none(value: object) -> object:
+    return None if value == "" else value
+
+
+Maybe = BeforeValidator(_empty_to_none)
+
+
+class TextForm(FormModel):
+    """What is written to a patient, and what the button says: now, later, or a template's words."""
+
+    body: CleanText = ""
+    key: UUID
+    address_id: Annotated[UUID | None, Maybe] = None
+    seen: Annotated[UUID | None, Maybe] = None
+    act: Literal["send", "later", "insert"] = "send"
+    at: Annotated[datetime | None, Maybe] = None
+    later_at: Annotated[datetime | None, Maybe] = None
+    template_id: Annotated[UUID | None, Maybe] = None
+    is_pinned: bool = False
+    is_confirmed: bool = False
+
+    def draft(self, zone: ZoneInfo) -> Draft:
+        """Return what shall be sent; a time as typed is the reader's."""
+        due_at = self.at or (self.later_at if self.act == "later" else None)
+        if due_at is not None and due_at.tzinfo is None:
+            due_at = due_at.replace(tzinfo=zone)
+        return Draft(
+            body=self.body,
+            key=str(self.key),
+            address_id=self.address_id,
+            seen=self.seen,
+            is_confirmed=self.is_confirmed,
+            due_at=due_at,
+            is_pinned=self.is_pinned,
+        )
+
+
+def _show_again(request: Request, rejected: Rejected) -> Response:
+    return again(request, rejected, ["composer"], View(rejected=rejected))
+
+
+@router.post(
+    "/leads/{lead_id}/messages",
+    name="pipelines:send_text",
+    dependencies=[shows_again(_show_again)],
+)
+def send_text(
+    request: Request,
+    uow: ClinicUow,
+    login: Sender,
+    lead_id: UUID,
+    form: Annotated[TextForm, Form()],
+) -> Response:
+    """Queue a text to a lead's person; for five seconds it can be taken back."""
+    # Two who send at once take turns, so that the second one is asked.
+    person = queries.person(uow, uow.get(Lead, lead_id).contact_id)
+    lock_addresses(uow, [one.id for one in person.addresses])
+    made = composer(uow, sheet(uow, lead_id))
+    if form.act == "insert":
+        words = next((one.words for one in made.templates if one.id == form.template_id), "")
+        keep_draft(uow, lead_id, f"{form.body}\n{words}".strip())
+        return see_other(request, "pipelines:lead", lead_id=lead_id)
+    draft = form.draft(ZoneInfo(frame_of(request).zone))
+    text_id = send_from_page(uow, made, draft)
+    message = _("The text is sent.") if draft.due_at is None else _("The text will be sent later.")
+    root = request.scope.get("root_path", "")
+    path = request.app.url_path_for(
+        "pipelines:withdraw_text", lead_id=lead_id, communication_id=text_id
+    )
+    done = Done(message, ("composer", "timeline"), Undo(f"{root}{path}", {}))
+    return answer(request, uow, login, lead_id, done)
+
+
+@router.post(
+    "/leads/{lead_id}/messages/{communication_id}/withdraw", name="pipelines:withdraw_text"
+)
+def withdraw(
+    request: Request, uow: ClinicUow, login: Sender, lead_id: UUID, communication_id: UUID
+) -> Response:
+    """Take back a text that has not left; its words are the draft again."""
+    if uow.get(Communication, communication_id).lead_id != lead_id:
+        raise NotFound("text not found")
+    text = withdraw_text(uow, communication_id)
+    if text.origin_id == login.user_id and text.body:
+        _keep_if_empty(uow, lead_id, uow.decrypt(text.id, text.body))
+    done = Done(_("The text was taken back."), ("composer", "timeline"))
+    return answer(request, uow, login, lead_id, done)
+
+
+def _keep_if_empty(uow: UnitOfWork, lead_id: UUID, words: str) -> None:
+    mine = sheet(uow, lead_id).mine
+    if mine is None or not mine.draft:
+        keep_draft(uow, lead_id, words)
+
+
+class DraftForm(FormModel):
+    """What is being written; the other fields of the composer are not kept."""
+
+    body: CleanText = ""
+
+
+@router.post("/leads/{lead_id}/draft", name="pipelines:keep_draft")
+def draft(
+    request: Request,
+    uow: ClinicUow,
+    login: Sender,
+    lead_id: UUID,
+    form: Annotated[DraftForm, Form()],
+) -> Response:
+    """Keep what is being written, and answer how it reads and how many texts it is."""
+    keep_draft(uow, lead_id, form.body)
+    if not is_htmx(request):
+        return see_other(request, "pipelines:lead", lead_id=lead_id)
+    made = composer(uow, sheet(uow, lead_id), form.body, price_of(request))
+    return render(
+        request, "pipelines/lead/_count.html", now=uow.now, composer=made, is_swapped=True
+    )
