@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from crm.accounts.actions.members import change_role, end_membership
 from crm.accounts.actions.team import Invitation, invite, team_link
-from crm.accounts.deps import ClinicUow, SignedIn, require, uow_again, verify_write
+from crm.accounts.deps import ClinicUow, SignedIn, own_uow, require, verify_write
 from crm.accounts.models import Role
 from crm.accounts.queries import member, team
 from crm.accounts.roles import ROLE_NAMES
@@ -126,7 +126,7 @@ def _member(
 
 
 def _member_again(request: Request, rejected: Rejected) -> Response:
-    with uow_again(request) as uow:
+    with own_uow(request) as uow:
         return _member(request, uow, UUID(request.path_params["member_id"]), rejected)
 
 
@@ -138,7 +138,7 @@ def make_link(request: Request, login: Manager, member_id: UUID) -> Response:
     accounts = accounts_of(request)
     base_url = accounts.settings.base_url
     link = team_link(accounts.database, login.clinic_id, login.principal, member_id, base_url)
-    with uow_again(request) as uow:
+    with own_uow(request) as uow:
         return _member(request, uow, member_id, link=link)
 
 
