@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlmodel import col
 
 from automations.definitions import SequenceDefinition
@@ -18,9 +18,11 @@ from automations.steps.send_text import SendText
 from automations.versions import definitions
 from automations.wording import exit_words, reentry_words, skip_words
 from crm.core.errors import NotFound
+from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Template
-from crm.messaging.queries import template_words
+from crm.messaging.queries import in_language, template_bodies, template_words
+from crm.messaging.rendering import preview
 from crm.web.language import current_language
 from pipelines.models import Pipeline, Stage
 
@@ -112,9 +114,31 @@ class SequenceRead:
 
 def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     """Return a lead's passages with their steps, the last begun first."""
+    found = together(
+        uow,
+        passages=_passages(uow, lead_id),
+        runs=_runs_of(uow, lead_id),
+        words=template_bodies(uow),
+        **names_asked(uow),
+    )
+    rows = found["passages"]
+    if not rows:
+        return []
+    runs: dict[UUID, list[Any]] = {}
+    for run in found["runs"]:
+        runs.setdefault(run.enrollment_id, []).append(run)
+    parsed, names = definitions(uow, {row.version_id for row in rows}), names_found(found)
+    texts = {row.id: in_language(row.bodies, current_language()) for row in found["words"]}
+    return [
+        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, texts)
+        for row in rows
+    ]
+
+
+def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
     c = _enrollments.c
     its = and_(_automations.c.clinic_id == c.clinic_id, _automations.c.id == c.automation_id)
-    rows = uow.session.execute(
+    return (
         select(
             *(c.id, c.version_id, c.state, c.step, c.awaits, c.due_at, c.dead_at, c.exit_reason),
             *(c.entered_at, c.ended_at, c.occurrence, c.paused_at, _automations.c.name),
@@ -123,18 +147,7 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
         .join(_automations, its)
         .where(c.clinic_id == uow.clinic_id, c.lead_id == lead_id)
         .order_by(c.entered_at.desc(), c.id.desc())
-    ).all()
-    if not rows:
-        return []
-    runs = _runs_of(uow, [row.id for row in rows])
-    parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
-    coming = {row.id: _coming(row, parsed[row.version_id].steps) for row in rows}
-    sent = {step.template_id for step in coming.values() if isinstance(step, SendText)}
-    texts = template_words(uow, sent, current_language()) if sent else {}
-    return [
-        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, texts)
-        for row in rows
-    ]
+    )
 
 
 def _coming(row: Any, sequence: Sequence[Step]) -> Step | None:
@@ -172,46 +185,54 @@ def _passage(
         length=len(sequence),
         may_skip=coming is not None and row.dead_at is None,
         is_resting=row.paused_at is not None,
-        says=texts.get(coming.template_id, "") if isinstance(coming, SendText) else "",
+        says=preview(texts.get(coming.template_id, "")) if isinstance(coming, SendText) else "",
     )
 
 
-def _runs_of(uow: UnitOfWork, enrollment_ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
-    c = _runs.c
-    rows = uow.session.execute(
+def _runs_of(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
+    c, passage = _runs.c, _enrollments.c
+    theirs = select(passage.id).where(
+        passage.clinic_id == uow.clinic_id, passage.lead_id == lead_id
+    )
+    return (
         select(c.enrollment_id, c.at, c.step, c.outcome["skipped"].astext.label("skipped"))
-        .where(c.clinic_id == uow.clinic_id, c.enrollment_id.in_(enrollment_ids))
+        .where(c.clinic_id == uow.clinic_id, c.enrollment_id.in_(theirs))
         .order_by(c.id.desc())
         .limit(MOST_STEPS_SHOWN)
     )
-    runs: dict[UUID, list[Any]] = {}
-    for row in rows:
-        runs.setdefault(row.enrollment_id, []).append(row)
-    return runs
 
 
 def names_here(uow: UnitOfWork) -> Names:
     """Return what the clinic's templates, pipelines and stages are called."""
-    templates = select(col(Template.id), col(Template.name)).where(
-        col(Template.clinic_id) == uow.clinic_id
+    return names_found(together(uow, **names_asked(uow)))
+
+
+def names_asked(uow: UnitOfWork) -> Mapping[str, Any]:
+    """Return what `names_found` reads, to be asked for together with other things."""
+    pipeline = (col(Stage.clinic_id) == col(Pipeline.clinic_id)) & (
+        col(Stage.pipeline_id) == col(Pipeline.id)
     )
-    stages = (
-        select(col(Stage.id), col(Stage.name), col(Pipeline.id), col(Pipeline.name))
-        .join(
-            Stage,
-            (col(Stage.clinic_id) == col(Pipeline.clinic_id))
-            & (col(Stage.pipeline_id) == col(Pipeline.id)),
-        )
-        .where(col(Pipeline.clinic_id) == uow.clinic_id)
-    )
-    rows = uow.session.execute(stages).all()
-    uses = Counter(stage for _id, stage, *_pipeline in rows)
+    ids: Any = (col(Stage.id), col(Pipeline.id).label("pipeline_id"))
+    return {
+        "templates": select(col(Template.id), col(Template.name)).where(
+            col(Template.clinic_id) == uow.clinic_id
+        ),
+        "stages": select(*ids, col(Stage.name), col(Pipeline.name).label("pipeline"))
+        .join(Stage, pipeline)
+        .where(col(Pipeline.clinic_id) == uow.clinic_id),
+    }
+
+
+def names_found(found: Mapping[str, Sequence[Any]]) -> Names:
+    """Return the names that were asked for."""
+    stages = found["stages"]
+    uses = Counter(row.name for row in stages)
     return Names(
-        templates={row.id: row.name for row in uow.session.execute(templates)},
-        pipelines={pipeline_id: pipeline for _id, _stage, pipeline_id, pipeline in rows},
+        templates={row.id: row.name for row in found["templates"]},
+        pipelines={row.pipeline_id: row.pipeline for row in stages},
         stages={
-            stage_id: f"{stage} ({pipeline})" if uses[stage] > 1 else stage
-            for stage_id, stage, _pipeline_id, pipeline in rows
+            row.id: f"{row.name} ({row.pipeline})" if uses[row.name] > 1 else row.name
+            for row in stages
         },
     )
 

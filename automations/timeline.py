@@ -1,9 +1,11 @@
 """How sequences read on a timeline: who entered and left, who was kept out, what was skipped."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import select
+from sqlmodel import col
 
 from automations.enrollments import ORIGIN
 from automations.events import (
@@ -16,13 +18,13 @@ from automations.events import (
     StepTaken,
 )
 from automations.models import Automation, Enrollment, StepRun
-from automations.queries import names_here
+from automations.queries import names_asked, names_found
 from automations.versions import definitions
 from automations.wording import exit_words, refusal_words, skip_words
 from crm.core.events import EventRow
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
-from crm.web.timeline import Entry, TimelineSource
+from crm.web.timeline import Authors, Entry, Found, TimelineSource
 
 Named = (
     EnrollmentStarted | EnrollmentEnded | EnrollmentRefused | EnrollmentPaused | EnrollmentResumed
@@ -30,13 +32,21 @@ Named = (
 Told = Named | StepTaken | SkipUndone
 
 
-def _fill(uow: UnitOfWork, events: Sequence[Told]) -> Mapping[UUID, Entry]:
-    steps = [event for event in events if isinstance(event, StepTaken | SkipUndone)]
-    names = _names(
-        uow,
-        {event.automation_id for event in events if not isinstance(event, StepTaken | SkipUndone)},
-    )
-    skipped = _skipped(uow, {event.step_run_id for event in steps})
+def _reads(uow: UnitOfWork, events: Sequence[Told]) -> Mapping[str, Any]:
+    runs = {event.step_run_id for event in events if isinstance(event, StepTaken | SkipUndone)}
+    whole = {
+        event.automation_id for event in events if not isinstance(event, StepTaken | SkipUndone)
+    }
+    ours = (col(Automation.clinic_id) == uow.clinic_id, col(Automation.id).in_(whole))
+    return {
+        **({"runs": _skipped_runs(uow, runs), **names_asked(uow)} if runs else {}),
+        **({"whole": select(col(Automation.id), col(Automation.name)).where(*ours)}),
+    }
+
+
+def _fill(uow: UnitOfWork, events: Sequence[Told], found: Found) -> Mapping[UUID, Entry]:
+    names = {row.id: row.name for row in found["whole"]}
+    skipped = _skipped(uow, found) if found.get("runs") else {}
     entries: dict[UUID, Entry] = {}
     for event in events:
         entry = _entry(event, names, skipped)
@@ -73,70 +83,61 @@ def _entry(
             return None
 
 
-def _names(uow: UnitOfWork, automation_ids: set[UUID]) -> Mapping[UUID, str]:
-    if not automation_ids:
-        return {}
-    rows = uow.session.execute(
-        select(Automation.id, Automation.name).where(
-            col(Automation.clinic_id) == uow.clinic_id, col(Automation.id).in_(automation_ids)
-        )
-    )
-    return {row.id: row.name for row in rows}
-
-
-def _skipped(uow: UnitOfWork, run_ids: set[UUID]) -> Mapping[UUID, tuple[str, str]]:
-    """Return what each skipped step would have done, and why it was skipped."""
-    if not run_ids:
-        return {}
+def _skipped_runs(uow: UnitOfWork, run_ids: set[UUID]) -> Any:
     why = col(StepRun.outcome)["skipped"].astext
-    rows = uow.session.execute(
+    its = (col(Enrollment.clinic_id) == col(StepRun.clinic_id)) & (
+        col(Enrollment.id) == col(StepRun.enrollment_id)
+    )
+    return (
         select(col(StepRun.id), col(StepRun.step), why.label("why"), col(Enrollment.version_id))
-        .join(
-            Enrollment,
-            (col(Enrollment.clinic_id) == col(StepRun.clinic_id))
-            & (col(Enrollment.id) == col(StepRun.enrollment_id)),
-        )
+        .join(Enrollment, its)
         .where(
             col(StepRun.clinic_id) == uow.clinic_id,
             col(StepRun.id).in_(run_ids),
             why.is_not(None),
         )
-    ).all()
-    if not rows:
-        return {}
-    parsed, names = definitions(uow, {row.version_id for row in rows}), names_here(uow)
+    )
+
+
+def _skipped(uow: UnitOfWork, found: Found) -> Mapping[UUID, tuple[str, str]]:
+    """Return what each skipped step would have done, and why it was skipped."""
+    names = names_found(found)
+    parsed = definitions(uow, {row.version_id for row in found["runs"]})
     return {
         row.id: (parsed[row.version_id].steps[row.step].words(names), skip_words(row.why))
-        for row in rows
+        for row in found["runs"]
     }
 
 
-def authors(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[UUID, str]:
-    """Return which sequence sent each text that one sent."""
-    texts = [row for row in rows if row.payload.get("origin_kind") == ORIGIN]
-    if not texts:
-        return {}
-    origins = {row.id: UUID(row.payload["origin_id"]) for row in texts}
-    found = uow.session.execute(
-        select(col(Enrollment.id), col(Automation.name))
-        .join(
-            Automation,
-            (col(Automation.clinic_id) == col(Enrollment.clinic_id))
-            & (col(Automation.id) == col(Enrollment.automation_id)),
-        )
-        .where(
-            col(Enrollment.clinic_id) == uow.clinic_id,
-            col(Enrollment.id).in_(set(origins.values())),
-        )
+def _read_senders(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[str, Any]:
+    origins = set(_origins(rows).values())
+    its = (col(Automation.clinic_id) == col(Enrollment.clinic_id)) & (
+        col(Automation.id) == col(Enrollment.automation_id)
     )
-    names = {row.id: row.name for row in found}
+    asked = (
+        select(col(Enrollment.id), col(Automation.name))
+        .join(Automation, its)
+        .where(col(Enrollment.clinic_id) == uow.clinic_id, col(Enrollment.id).in_(origins))
+    )
+    return {"senders": asked} if origins else {}
+
+
+def _senders(_uow: UnitOfWork, rows: Sequence[EventRow], found: Found) -> Mapping[UUID, str]:
+    """Return which sequence sent each text that one sent."""
+    names = {row.id: row.name for row in found.get("senders", ())}
     return {
         row_id: _("the sequence “%(name)s”", name=names[origin])
-        for row_id, origin in origins.items()
+        for row_id, origin in _origins(rows).items()
         if origin in names
     }
 
 
+def _origins(rows: Sequence[EventRow]) -> Mapping[UUID, UUID]:
+    texts = [row for row in rows if row.payload.get("origin_kind") == ORIGIN]
+    return {row.id: UUID(row.payload["origin_id"]) for row in texts}
+
+
+AUTHORS = Authors(_senders, _read_senders)
 TIMELINE = TimelineSource(
     (
         EnrollmentStarted,
@@ -149,4 +150,5 @@ TIMELINE = TimelineSource(
     ),
     _fill,
     "sequences",
+    _reads,
 )

@@ -118,7 +118,7 @@ TIMELINE: tuple[TimelineSource, ...] = (
     compliance_timeline.TIMELINE,
 )
 
-AUTHORS: tuple[Authors, ...] = (accounts_timeline.authors, automations_timeline.authors)
+AUTHORS: tuple[Authors, ...] = (accounts_timeline.AUTHORS, automations_timeline.AUTHORS)
 
 LEAD_PANELS: tuple[LeadPanel, ...] = (tasks_pages.lead_panel, automations_pages.lead_panel)
 

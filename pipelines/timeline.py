@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import select
+from sqlmodel import col
 
 from crm.core.bulk import among
 from crm.core.events import Event, EventRow
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
-from crm.web.timeline import Entry, TimelineSource
+from crm.web.timeline import Entry, Found, TimelineSource
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
 from pipelines.models import AppointmentRequest, LostReason, Stage, StageMove
 
@@ -67,18 +68,37 @@ def _at(uow: UnitOfWork, event_id: UUID | None) -> datetime | None:
     if event_id is None:
         return None
     return uow.session.scalar(
-        select(EventRow.at).where(
+        select(col(EventRow.at)).where(
             col(EventRow.clinic_id) == uow.clinic_id, col(EventRow.id) == event_id
         )
     )
 
 
-def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
-    moves = _moves(uow, [event for event in events if isinstance(event, LeadStageChanged)])
-    requests = [event for event in events if isinstance(event, LeadCreated | LeadRequestedAgain)]
-    words = _words(uow, {event.request_id for event in requests if event.request_id})
+def _reads(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[str, Any]:
+    moves = [event for event in events if isinstance(event, LeadStageChanged)]
+    requests = {event.request_id for event in events if isinstance(event, _Asked)}
+    ours = (
+        col(AppointmentRequest.clinic_id) == uow.clinic_id,
+        col(AppointmentRequest.id).in_(requests - {None}),
+    )
+    said = select(col(AppointmentRequest.id), col(AppointmentRequest.body)).where(*ours)
     return {
-        **moves,
+        **({"requests": said} if requests - {None} else {}),
+        **(_about_moves(uow, moves) if moves else {}),
+    }
+
+
+_Asked = LeadCreated | LeadRequestedAgain
+
+
+def _fill(uow: UnitOfWork, events: Sequence[Event], found: Found) -> Mapping[UUID, Entry]:
+    stages = {row.id: row.name for row in found.get("stages", ())}
+    told = {row.id: _told(row) for row in found.get("moves", ())}
+    words = {row.id: _words(uow, row) for row in found.get("requests", ())}
+    moves = [event for event in events if isinstance(event, LeadStageChanged)]
+    requests = [event for event in events if isinstance(event, _Asked)]
+    return {
+        **{event.id: _move(event, stages, *told.get(event.move_id, ("", ""))) for event in moves},
         **{
             event.id: Entry(_title(event), words.get(event.request_id, ""), "request", tone="blue")
             for event in requests
@@ -92,36 +112,11 @@ def _title(event: LeadCreated | LeadRequestedAgain) -> str:
     return _("Asked for an appointment")
 
 
-def _words(uow: UnitOfWork, request_ids: set[UUID]) -> dict[UUID | None, str]:
-    """Return what each request said beside the name and the addresses."""
-    rows = uow.session.scalars(
-        select(AppointmentRequest).where(
-            col(AppointmentRequest.clinic_id) == uow.clinic_id,
-            col(AppointmentRequest.id).in_(request_ids),
-        )
-    )
-    said: dict[UUID | None, str] = {}
-    for row in rows:
-        arrived = json.loads(uow.decrypt(row.id, row.body))
-        parts = (arrived.get(name) for name in ("service", "preferred_time", "message"))
-        said[row.id] = "\n".join(part.strip() for part in parts if isinstance(part, str) and part)
-    return said
-
-
-def _moves(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, Entry]:
-    if not events:
-        return {}
-    names = {
-        row.id: row.name
-        for row in uow.session.execute(
-            select(Stage.id, Stage.name).where(
-                col(Stage.clinic_id) == uow.clinic_id,
-                col(Stage.pipeline_id).in_({event.pipeline_id for event in events}),
-            )
-        )
-    }
-    told = _told(uow, events)
-    return {event.id: _move(event, names, *told.get(event.move_id, ("", ""))) for event in events}
+def _words(uow: UnitOfWork, row: Any) -> str:
+    """Return what a request said beside the name and the addresses."""
+    arrived = json.loads(uow.decrypt(row.id, row.body))
+    parts = (arrived.get(name) for name in ("service", "preferred_time", "message"))
+    return "\n".join(part.strip() for part in parts if isinstance(part, str) and part)
 
 
 def _move(event: LeadStageChanged, names: Mapping[UUID, str], why: str, who: str) -> Entry:
@@ -133,28 +128,36 @@ def _move(event: LeadStageChanged, names: Mapping[UUID, str], why: str, who: str
     return Entry(title, why, "move", who=who)
 
 
-def _told(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> dict[UUID, tuple[str, str]]:
-    """Return why each move was made, and by which sequence if one made it."""
-    rows = uow.session.execute(
-        select(StageMove.id, StageMove.reason, StageMove.principal_kind, LostReason.name)
-        .outerjoin(
-            LostReason,
-            (col(LostReason.clinic_id) == col(StageMove.clinic_id))
-            & (col(LostReason.id) == col(StageMove.lost_reason_id)),
-        )
+def _about_moves(uow: UnitOfWork, events: Sequence[LeadStageChanged]) -> Mapping[str, Any]:
+    pipelines = {event.pipeline_id for event in events}
+    its = (col(LostReason.clinic_id) == col(StageMove.clinic_id)) & (
+        col(LostReason.id) == col(StageMove.lost_reason_id)
+    )
+    why: Any = (
+        col(StageMove.reason),
+        col(StageMove.principal_kind),
+        col(LostReason.name).label("lost"),
+    )
+    return {
+        "stages": select(col(Stage.id), col(Stage.name)).where(
+            col(Stage.clinic_id) == uow.clinic_id, col(Stage.pipeline_id).in_(pipelines)
+        ),
+        "moves": select(col(StageMove.id), *why)
+        .outerjoin(LostReason, its)
         .where(
             col(StageMove.clinic_id) == uow.clinic_id,
             col(StageMove.id).in_({event.move_id for event in events}),
-        )
-    )
-    told = {}
-    for move_id, reason, kind, lost in rows:
-        # A sequence gives its own name as the reason.
-        is_by_sequence = kind == "automation" and reason
-        who = _("the sequence “%(name)s”", name=reason) if is_by_sequence else ""
-        why = " · ".join(part for part in (lost, "" if who else reason) if part)
-        told[move_id] = (why, who)
-    return told
+        ),
+    }
 
 
-TIMELINE = TimelineSource((LeadCreated, LeadRequestedAgain, LeadStageChanged), _fill)
+def _told(row: Any) -> tuple[str, str]:
+    """Return why a move was made, and by which sequence if one made it."""
+    # A sequence gives its own name as the reason.
+    is_by_sequence = row.principal_kind == "automation" and row.reason
+    who = _("the sequence “%(name)s”", name=row.reason) if is_by_sequence else ""
+    why = " · ".join(part for part in (row.lost, "" if who else row.reason) if part)
+    return why, who
+
+
+TIMELINE = TimelineSource((LeadCreated, LeadRequestedAgain, LeadStageChanged), _fill, reads=_reads)

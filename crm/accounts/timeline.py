@@ -1,26 +1,41 @@
 """Who did things, for timelines: users and API keys by their names."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from crm.accounts.queries import key_names, user_names
+from sqlalchemy import select
+from sqlmodel import col
+
+from crm.accounts.models import ApiKey, User
 from crm.core.events import EventRow
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
+from crm.web.timeline import Authors, Found
 
 
-def authors(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[UUID, str]:
+def _reads(uow: UnitOfWork, rows: Sequence[EventRow]) -> Mapping[str, Any]:
+    users, keys = set(_of_kind(rows, "user").values()), set(_of_kind(rows, "api_key").values())
+    asked: dict[str, Any] = {}
+    if users:
+        asked["users"] = select(col(User.id), col(User.name)).where(col(User.id).in_(users))
+    if keys:
+        ours = (col(ApiKey.clinic_id) == uow.clinic_id, col(ApiKey.id).in_(keys))
+        asked["keys"] = select(col(ApiKey.id), col(ApiKey.name)).where(*ours)
+    return asked
+
+
+def _names(_uow: UnitOfWork, rows: Sequence[EventRow], found: Found) -> Mapping[UUID, str]:
     """Return the names of the users and API keys that did these."""
-    users = _of_kind(rows, "user")
-    keys = _of_kind(rows, "api_key")
-    users_by_id = user_names(uow, list(set(users.values()))) if users else {}
-    keys_by_id = key_names(uow, list(set(keys.values()))) if keys else {}
+    users = {row.id: row.name for row in found.get("users", ())}
+    keys = {row.id: row.name for row in found.get("keys", ())}
+    by_users, by_keys = _of_kind(rows, "user"), _of_kind(rows, "api_key")
     return {
-        **{row_id: users_by_id[one] for row_id, one in users.items() if one in users_by_id},
+        **{row_id: users[one] for row_id, one in by_users.items() if one in users},
         **{
-            row_id: _("the API key “%(name)s”", name=keys_by_id[one])
-            for row_id, one in keys.items()
-            if one in keys_by_id
+            row_id: _("the API key “%(name)s”", name=keys[one])
+            for row_id, one in by_keys.items()
+            if one in keys
         },
     }
 
@@ -29,3 +44,6 @@ def _of_kind(rows: Sequence[EventRow], kind: str) -> dict[UUID, UUID]:
     return {
         row.id: row.principal_id for row in rows if row.principal_kind == kind and row.principal_id
     }
+
+
+AUTHORS = Authors(_names, _reads)

@@ -11,7 +11,7 @@ from crm.core.errors import N_
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
-from crm.web.timeline import Entry, TimelineSource
+from crm.web.timeline import Entry, Found, TimelineSource
 
 
 def _entry(event: Event) -> Entry:
@@ -25,7 +25,7 @@ def _entry(event: Event) -> Entry:
     return Entry(_("Opted in again"), icon="consent", tone="green")
 
 
-def _fill(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[UUID, Entry]:
+def _fill(uow: UnitOfWork, events: Sequence[Event], _found: Found) -> Mapping[UUID, Entry]:
     return {event.id: _entry(event) for event in events}
 
 

@@ -160,21 +160,26 @@ def paused_templates(uow: UnitOfWork) -> Sequence[PausedTemplate]:
     return [PausedTemplate(*row) for row in rows]
 
 
+def template_bodies(uow: UnitOfWork) -> Any:
+    """Return the select of what the clinic's templates say, by language."""
+    its = (col(TemplateVersion.clinic_id) == col(Template.clinic_id)) & (
+        col(TemplateVersion.id) == col(Template.version_id)
+    )
+    return (
+        select(col(Template.id), col(TemplateVersion.bodies))
+        .join(TemplateVersion, its)
+        .where(col(Template.clinic_id) == uow.clinic_id)
+    )
+
+
 def template_words(
     uow: UnitOfWork, template_ids: Collection[UUID], language: str
 ) -> Mapping[UUID, str]:
     """Return what these templates say in a language, or in any where they lack it."""
-    rows = uow.session.execute(
-        select(col(Template.id), col(TemplateVersion.bodies))
-        .join(
-            TemplateVersion,
-            (col(TemplateVersion.clinic_id) == col(Template.clinic_id))
-            & (col(TemplateVersion.id) == col(Template.version_id)),
-        )
-        .where(col(Template.clinic_id) == uow.clinic_id, col(Template.id).in_(template_ids))
-    )
-    return {row.id: preview(_in_language(row.bodies, language)) for row in rows}
+    rows = uow.session.execute(template_bodies(uow).where(col(Template.id).in_(template_ids)))
+    return {row.id: preview(in_language(row.bodies, language)) for row in rows}
 
 
-def _in_language(bodies: Mapping[str, str], language: str) -> str:
+def in_language(bodies: Mapping[str, str], language: str) -> str:
+    """Return the words in a language, or in any where it has none."""
     return bodies.get(language) or next((body for body in bodies.values() if body), "")

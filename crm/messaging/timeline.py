@@ -1,34 +1,46 @@
 """How texts read on a timeline: what was said, which way, and what became of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import select
+from sqlmodel import col
 
-from crm.accounts.queries import user_names
+from crm.accounts.models import User
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
 from crm.messaging.events import CallLogged, CommunicationSettled, TextReceived
 from crm.messaging.models import Communication
 from crm.web.language import _
-from crm.web.timeline import Entry, TimelineSource
+from crm.web.timeline import Entry, Found, TimelineSource
+
+
+def _read_texts(uow: UnitOfWork, events: Sequence[Any]) -> Mapping[str, Any]:
+    ids = {event.communication_id for event in events}
+    mine = (col(Communication.clinic_id) == uow.clinic_id, col(Communication.id).in_(ids))
+    wrote = select(col(Communication.origin_id)).where(
+        *mine, col(Communication.origin_kind) == "user"
+    )
+    columns = (getattr(Communication, name) for name in _SHOWN)
+    return {
+        "texts": select(*columns).where(*mine),
+        "writers": select(col(User.id), col(User.name)).where(col(User.id).in_(wrote)),
+    }
+
+
+_SHOWN = (
+    *("id", "status", "direction", "body", "held_reason", "reason", "retry_of", "origin_kind"),
+    *("origin_id", "provider_status"),
+)
 
 
 def _fill(
-    uow: UnitOfWork, events: Sequence[CommunicationSettled | TextReceived]
+    uow: UnitOfWork, events: Sequence[CommunicationSettled | TextReceived], found: Found
 ) -> Mapping[UUID, Entry]:
-    ids = {event.communication_id for event in events}
-    rows = uow.session.scalars(
-        select(Communication).where(
-            col(Communication.clinic_id) == uow.clinic_id, col(Communication.id).in_(ids)
-        )
-    )
-    texts = {row.id: row for row in rows}
-    senders = {
-        row.origin_id for row in texts.values() if row.origin_kind == "user" and row.origin_id
-    }
-    names = user_names(uow, list(senders)) if senders else {}
+    texts = {row.id: row for row in found["texts"]}
+    names = {row.id: row.name for row in found["writers"]}
     return {
         event.id: _entry(uow, event, texts[event.communication_id], names)
         for event in events
@@ -36,7 +48,7 @@ def _fill(
     }
 
 
-def _entry(uow: UnitOfWork, event: Event, text: Communication, names: Mapping[UUID, str]) -> Entry:
+def _entry(uow: UnitOfWork, event: Event, text: Any, names: Mapping[UUID, str]) -> Entry:
     body = uow.decrypt(text.id, text.body) if text.body else ""
     if isinstance(event, TextReceived):
         return Entry(_("Text received"), body, "text", "in", who=_("the patient"))
@@ -55,28 +67,21 @@ def _entry(uow: UnitOfWork, event: Event, text: Communication, names: Mapping[UU
     )
 
 
-def _why(text: Communication, *, gave_up: bool) -> str:
+def _why(text: Any, *, gave_up: bool) -> str:
     again = states.reason("once_more") if text.retry_of else ""
     reason = states.reason(states.GAVE_UP if gave_up else text.reason)
     return " ".join(part for part in (again, reason) if part)
 
 
-def _who(text: Communication, names: Mapping[UUID, str]) -> str:
+def _who(text: Any, names: Mapping[UUID, str]) -> str:
     """Return the person who sent it, or that it answers a keyword; a sequence names itself."""
     if text.origin_kind == "keyword":
         return _("Frontdesk")
     return names.get(text.origin_id, "") if text.origin_id is not None else ""
 
 
-def _calls(uow: UnitOfWork, events: Sequence[CallLogged]) -> Mapping[UUID, Entry]:
-    rows = uow.session.scalars(
-        select(Communication).where(
-            col(Communication.clinic_id) == uow.clinic_id,
-            col(Communication.id).in_({event.communication_id for event in events}),
-            col(Communication.status) != "voided",
-        )
-    )
-    calls = {row.id: row for row in rows}
+def _calls(uow: UnitOfWork, events: Sequence[CallLogged], found: Found) -> Mapping[UUID, Entry]:
+    calls = {row.id: row for row in found["texts"] if row.status != "voided"}
     return {
         event.id: _call(uow, calls[event.communication_id])
         for event in events
@@ -84,12 +89,12 @@ def _calls(uow: UnitOfWork, events: Sequence[CallLogged]) -> Mapping[UUID, Entry
     }
 
 
-def _call(uow: UnitOfWork, call: Communication) -> Entry:
+def _call(uow: UnitOfWork, call: Any) -> Entry:
     said = uow.decrypt(call.id, call.body) if call.body else ""
     word, tone = states.call(call.provider_status or "")
     title = _("Call") if call.direction == "out" else _("Call from the patient")
     return Entry(title, said, "call", "note", word, tone, ref=call.id)
 
 
-TEXTS = TimelineSource((CommunicationSettled, TextReceived), _fill, "texts")
-CALLS = TimelineSource((CallLogged,), _calls, "calls")
+TEXTS = TimelineSource((CommunicationSettled, TextReceived), _fill, "texts", _read_texts)
+CALLS = TimelineSource((CallLogged,), _calls, "calls", _read_texts)

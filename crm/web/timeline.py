@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm.core.events import Event, EventRow, decode
+from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
 
@@ -46,15 +47,31 @@ class Moment:
 
 Kind = Literal["texts", "calls", "notes", "sequences", "changes"]
 
-Fill = Callable[[UnitOfWork, Sequence[Any]], Mapping[UUID, Entry]]
+Found = Mapping[str, Sequence[Any]]
+"""The rows of what was asked for, by its name."""
 
-Authors = Callable[[UnitOfWork, Sequence[EventRow]], Mapping[UUID, str]]
-"""Stored events -> who did them, by event id, as far as the package knows; one set-based read."""
+Reads = Callable[[UnitOfWork, Sequence[Any]], Mapping[str, Any]]
+"""Events, or stored ones, -> what has to be read for them; all is asked for with one statement."""
+
+Fill = Callable[[UnitOfWork, Sequence[Any], Found], Mapping[UUID, Entry]]
+
+
+def nothing(_uow: UnitOfWork, _events: Sequence[Any]) -> Mapping[str, Any]:
+    """Read nothing: the events say it all."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Authors:
+    """How a package names who did stored events, by event id, as far as it knows them."""
+
+    names: Callable[[UnitOfWork, Sequence[EventRow], Found], Mapping[UUID, str]]
+    reads: Reads
 
 
 @dataclass(frozen=True)
 class TimelineSource:
-    """A package's own events, and the set-based read that turns them into entries by event id.
+    """A package's own events, what it reads for many of them, and the entries made of that.
 
     `kind` is the tab of a lead's page that shows them alone.
     """
@@ -62,6 +79,7 @@ class TimelineSource:
     events: tuple[type[Event], ...]
     fill: Fill
     kind: Kind = "changes"
+    reads: Reads = nothing
 
 
 def fill(
@@ -72,21 +90,42 @@ def fill(
 ) -> list[Moment]:
     """Return the moments of stored events in their order; what no source tells is left out."""
     events = [decode(row) for row in rows if row.name in Event.types]
+    mine = {
+        f"s{at}_": (source, [event for event in events if isinstance(event, source.events)])
+        for at, source in enumerate(sources)
+    }
+    theirs = {f"a{at}_": author for at, author in enumerate(authors)}
+    found = together(
+        uow,
+        **{
+            f"{place}{name}": asked
+            for place, reads, given in [
+                *((place, source.reads, own) for place, (source, own) in mine.items() if own),
+                *((place, author.reads, rows) for place, author in theirs.items() if rows),
+            ]
+            for name, asked in reads(uow, given).items()
+        },
+    )
     entries: dict[UUID, Entry] = {}
-    for source in sources:
-        mine = [event for event in events if isinstance(event, source.events)]
-        if mine:
-            entries.update(source.fill(uow, mine))
+    for place, (source, own) in mine.items():
+        if own:
+            entries.update(source.fill(uow, own, _of(place, found)))
     shown = [row for row in rows if row.id in entries]
     # What a provider hands in is the patient's word.
     is_theirs = ("patient", "provider")
     who = {row.id: _("the patient") for row in shown if row.principal_kind in is_theirs}
-    for name in authors:
-        who.update(name(uow, shown))
+    for place, author in theirs.items():
+        who.update(author.names(uow, shown, _of(place, found)))
     return [
         Moment(row.id, row.at, entries[row.id].who or who.get(row.id, ""), entries[row.id])
         for row in shown
     ]
+
+
+def _of(place: str, found: Found) -> Found:
+    return {
+        name.removeprefix(place): rows for name, rows in found.items() if name.startswith(place)
+    }
 
 
 def without_words(moments: Sequence[Moment]) -> list[Moment]:
