@@ -45,9 +45,11 @@ from pipelines.lead import pages as lead_pages
 from pipelines.lead import timeline as lead_timeline
 from pipelines.notices import models as notices_models
 from pipelines.notices import pages as notices_pages
+from pipelines.notices import queries as notices_queries
 from pipelines.search import pages as search_pages
 from pipelines.tasks import models as tasks_models
 from pipelines.tasks import pages as tasks_pages
+from pipelines.tasks import queries as tasks_queries
 from pipelines.tasks import timeline as tasks_timeline
 from webhooks import intake, twilio
 from webhooks import models as webhooks_models
@@ -135,7 +137,11 @@ TOPICS: tuple[Topic, ...] = (
     Topic("lead", "leads:read", of="lead_id"),
     Topic("contact", "leads:read", of="contact_id"),
     Topic("tasks", "leads:read", news=("task.",)),
-    Topic("notices", None, news=("notice.",), of="user_id"),
+    Topic(
+        "notices",
+        "leads:read",
+        news=("lead.created", "lead.requested_again", "text.received", "task."),
+    ),
 )
 
 STAGE_USES: tuple[StageUse, ...] = (sequences_with_stage,)
@@ -187,7 +193,7 @@ SETTINGS: tuple[NavEntry, ...] = (
 
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
-    NavEntry(N_("Tasks"), "/tasks", "tasks", "tasks:write"),
+    NavEntry(N_("Tasks"), "/tasks", "tasks", "tasks:write", count="tasks"),
     NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
     NavEntry(N_("Settings"), "/settings", "settings", ""),
@@ -198,6 +204,9 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(messaging_queries.what_is_paused, "/settings/texts", "settings:write"),
 )
 
-COUNTS: dict[str, Count] = {}
+COUNTS: dict[str, Count] = {
+    "tasks": tasks_queries.due_today,
+    "notices": notices_queries.unread,
+}
 
 WATCHED = Watched(ALARMS, COUNTS)

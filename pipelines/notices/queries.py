@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
     String,
+    Uuid,
     and_,
     bindparam,
     case,
@@ -41,6 +41,10 @@ LATEST = 60
 
 SHOWN = 30
 HORIZON = timedelta(days=14)
+Whose = ColumnElement[UUID]
+Found = tuple[Select[Any], Any]
+"""What is new of a kind, and the column of its time."""
+
 Kind = Literal["request", "requested_again", "reply", "opted_out", "task"]
 
 _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
@@ -66,8 +70,9 @@ class Notice:
 
 def notices(uow: UnitOfWork, user_id: UUID) -> list[Notice]:
     """Return what is new for a user, the latest first, at most 30 of the last 14 days."""
-    every = _every(uow, user_id).subquery()
-    query = select(every, (every.c.at > _seen(uow, user_id)).label("is_unread"))
+    whose = literal(user_id, Uuid())
+    every = union_all(*(found for found, _at in _kinds(uow, whose))).subquery()
+    query = select(every, _is_unread(uow, whose, every.c.at).label("is_unread"))
     rows = uow.session.execute(query.order_by(every.c.at.desc(), every.c.id).limit(SHOWN))
     return [
         Notice(
@@ -77,34 +82,39 @@ def notices(uow: UnitOfWork, user_id: UUID) -> list[Notice]:
             row.lead_id,
             row.name,
             uow.decrypt(row.id, row.title) if row.title else "",
-            row.is_unread is not False,
+            row.is_unread,
         )
         for row in rows
     ]
 
 
-def unread(uow: UnitOfWork, user_id: UUID) -> Select[int]:
-    """Return the query of how many there are that a user has not seen."""
-    every = _every(uow, user_id).subquery()
-    is_unread = func.coalesce(every.c.at > _seen(uow, user_id), True)
-    return select(func.count()).select_from(every).where(is_unread)
+def unread(uow: UnitOfWork, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
+    """Return the expression of how many there are that a user has not seen."""
+    counts = [
+        found.with_only_columns(func.count(), maintain_column_froms=True)
+        .where(_is_unread(uow, user_id, at))
+        .scalar_subquery()
+        for found, at in _kinds(uow, user_id)
+    ]
+    return counts[0] + counts[1] + counts[2]
 
 
-def _seen(uow: UnitOfWork, user_id: UUID) -> ColumnElement[datetime]:
-    return (
-        select(_marks.c.seen_at)
-        .where(_marks.c.clinic_id == uow.clinic_id, _marks.c.id == user_id)
+def _is_unread(uow: UnitOfWork, user_id: Whose, at: Any) -> ColumnElement[bool]:
+    marks = _marks.alias()
+    seen = (
+        select(marks.c.seen_at)
+        .where(marks.c.clinic_id == uow.clinic_id, marks.c.id == user_id)
+        .correlate_except(marks)
         .scalar_subquery()
     )
+    return func.coalesce(at > seen, True)
 
 
-def _every(uow: UnitOfWork, user_id: UUID) -> CompoundSelect[Any]:
-    return union_all(
-        _new_requests(uow, user_id), _replies(uow, user_id), _tasks_given(uow, user_id)
-    )
+def _kinds(uow: UnitOfWork, user_id: Whose) -> tuple[Found, Found, Found]:
+    return _new_requests(uow, user_id), _replies(uow, user_id), _tasks_given(uow, user_id)
 
 
-def _new_requests(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
+def _new_requests(uow: UnitOfWork, user_id: Whose) -> Found:
     latest = (
         select(_requests)
         .where(_requests.c.clinic_id == uow.clinic_id)
@@ -114,13 +124,13 @@ def _new_requests(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
     )
     is_first = _leads.c.created_at == latest.c.received_at
     kind = case((is_first, "request"), else_="requested_again")
-    return _about_leads(uow, user_id, latest, kind, latest.c.received_at).where(
-        # Nobody is told of what he wrote down himself.
-        latest.c.source != f"{CHANNEL}:{user_id}"
-    )
+    # Nobody is told of what he wrote down himself.
+    is_own = latest.c.source == func.concat(f"{CHANNEL}:", cast(user_id, String))
+    at = latest.c.received_at
+    return _about_leads(uow, user_id, latest, kind, at).where(~is_own), at
 
 
-def _replies(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
+def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
     # As written in the index, which no parameter would be seen to fit.
     heard = [TextReceived.name, AddressSuppressed.name]
     is_heard = _events.c.name.in_(bindparam("heard", heard, expanding=True, literal_execute=True))
@@ -133,12 +143,11 @@ def _replies(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
     )
     is_stop = latest.c.payload["keyword"].astext == "stop"
     kind = case((is_stop, "opted_out"), else_="reply")
-    return _about_leads(uow, user_id, latest, kind, latest.c.at).where(
-        latest.c.name == TextReceived.name
-    )
+    is_reply = latest.c.name == TextReceived.name
+    return _about_leads(uow, user_id, latest, kind, latest.c.at).where(is_reply), latest.c.at
 
 
-def _about_leads(uow: UnitOfWork, user_id: UUID, latest: Any, kind: Any, at: Any) -> Select[Any]:
+def _about_leads(uow: UnitOfWork, user_id: Whose, latest: Any, kind: Any, at: Any) -> Select[Any]:
     """Return what happened to leads that are this user's or nobody's, with the person's name."""
     person = _contacts.alias()
     is_mine = or_(_leads.c.owner_id.is_(None), _leads.c.owner_id == user_id)
@@ -172,23 +181,20 @@ def _about_leads(uow: UnitOfWork, user_id: UUID, latest: Any, kind: Any, at: Any
     )
 
 
-def _tasks_given(uow: UnitOfWork, user_id: UUID) -> Select[Any]:
-    given = (
-        select(_tasks)
-        .where(
-            _tasks.c.clinic_id == uow.clinic_id,
-            _tasks.c.assignee_id == user_id,
-            _tasks.c.assigned_at > uow.now - HORIZON,
-        )
-        .order_by(_tasks.c.assigned_at.desc())
-        .limit(LATEST)
-        .subquery()
-    )
-    return select(
+def _tasks_given(uow: UnitOfWork, user_id: Whose) -> Found:
+    tasks = _tasks.alias()
+    found = select(
         literal("task").label("kind"),
-        given.c.id,
-        given.c.assigned_at.label("at"),
-        given.c.lead_id,
+        tasks.c.id,
+        tasks.c.assigned_at.label("at"),
+        tasks.c.lead_id,
         cast(null(), String).label("name"),
-        given.c.title,
-    ).where(given.c.assigned_by.is_distinct_from(user_id), given.c.done_at.is_(None))
+        tasks.c.title,
+    ).where(
+        tasks.c.clinic_id == uow.clinic_id,
+        tasks.c.assignee_id == user_id,
+        tasks.c.assigned_at > uow.now - HORIZON,
+        tasks.c.assigned_by.is_distinct_from(user_id),
+        tasks.c.done_at.is_(None),
+    )
+    return found, tasks.c.assigned_at

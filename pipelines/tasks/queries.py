@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from crm.accounts.models import User
+from crm.accounts.models import Clinic, User
 from crm.contacts.models import Contact
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
@@ -19,7 +19,6 @@ from pipelines.tasks.models import Task
 
 PAGE = 50
 MOST_OF_A_LEAD = 30
-MOST_COUNTED = 100
 SHOWN_DONE = timedelta(days=14)
 """How long a done task stays in sight on its lead's page."""
 
@@ -76,19 +75,24 @@ def open_tasks(uow: UnitOfWork, assignee_id: UUID | None, after: UUID | None = N
     return Page(shown, shown[-1].id if len(rows) > PAGE else None)
 
 
-def due_today(uow: UnitOfWork, assignee_id: UUID, zone: ZoneInfo) -> Select[int]:
-    """Return the query of how many of somebody's tasks are due before tomorrow; 100 are many."""
-    due = (
-        select(col(Task.id))
+def due_today(uow: UnitOfWork, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
+    """Return the expression of how many of a user's tasks are late or due before his midnight."""
+    tasks, user, clinic = aliased(Task), aliased(User), aliased(Clinic)
+    own = select(col(user.timezone)).where(col(user.id) == user_id).correlate_except(user)
+    shared = select(col(clinic.timezone)).where(col(clinic.id) == uow.clinic_id)
+    zone = func.coalesce(own.scalar_subquery(), shared.correlate_except(clinic).scalar_subquery())
+    today = func.date_trunc("day", func.timezone(zone, uow.now))
+    return (
+        select(func.count())
+        .select_from(tasks)
         .where(
-            col(Task.clinic_id) == uow.clinic_id,
-            col(Task.assignee_id) == assignee_id,
-            col(Task.done_at).is_(None),
-            col(Task.due_at) < end_of_today(uow, zone),
+            col(tasks.clinic_id) == uow.clinic_id,
+            col(tasks.assignee_id) == user_id,
+            col(tasks.done_at).is_(None),
+            col(tasks.due_at) < func.timezone(zone, today + timedelta(days=1)),
         )
-        .limit(MOST_COUNTED)
+        .scalar_subquery()
     )
-    return select(func.count()).select_from(due.subquery())
 
 
 def tasks_of_lead(uow: UnitOfWork, lead_id: UUID) -> list[TaskRow]:

@@ -34,13 +34,13 @@ async def told(listener: Listener) -> list[dict[str, object]]:
     ("news", "words"),
     [
         (News("lead.stage_changed", LEAD, CONTACT), {"board", f"lead-{LEAD}"}),
-        (News("text.received", LEAD, CONTACT), {"board", f"lead-{LEAD}"}),
+        (News("lead.created", LEAD, CONTACT), {"board", f"lead-{LEAD}", "notices"}),
+        (News("text.received", LEAD, CONTACT), {"board", f"lead-{LEAD}", "notices"}),
         (News("communication.delivery_reported", LEAD, CONTACT), {"board", f"lead-{LEAD}"}),
         (News("enrollment.step_taken", LEAD, CONTACT), {f"lead-{LEAD}"}),
-        (News("text.received", None, CONTACT), set()),
-        (News("task.done"), {"tasks"}),
-        (News("task.done", LEAD), {"tasks", "board", f"lead-{LEAD}"}),
-        (News("notice.created", user_id=USER), {f"notices-{USER}"}),
+        (News("text.received", None, CONTACT), {"notices"}),
+        (News("task.done"), {"tasks", "notices"}),
+        (News("task.done", LEAD), {"tasks", "notices", "board", f"lead-{LEAD}"}),
         (News("template.paused"), set()),
     ],
 )
@@ -52,12 +52,12 @@ def test_news_change_topics(news: News, words: set[str]) -> None:
         assert changed["board"] == {str(LEAD)}
 
 
-def test_a_page_asks_for_topics_by_name_and_gets_notices_of_its_own_user() -> None:
+def test_a_page_asks_for_topics_by_name_and_gets_those_it_may_have() -> None:
     asked = ["board", f"lead-{LEAD}", "notices", "lead", "board-1", f"notices-{LEAD}", "other", ""]
     assert keys_of(TOPICS, asked, USER) == {
         "board": "board",
         f"lead-{LEAD}": f"lead-{LEAD}",
-        f"notices-{USER}": "notices",
+        "notices": "notices",
     }
 
 
