@@ -31,6 +31,7 @@ from crm.core.uow import UnitOfWork
 from crm.privacy.actions import Origin, came_from
 from crm.web import live
 from crm.web.csrf import SESSION_COOKIE, verify_clinic, verify_csrf
+from crm.web.htmx import CLIENT_HEADER
 from crm.web.language import _
 from crm.web.state import web_of
 
@@ -160,7 +161,7 @@ def clinic_uow(request: Request, login: CurrentLogin) -> Iterator[UnitOfWork]:
     """Open the transaction of a page's route in the login's clinic."""
     database = accounts_of(request).database
     with database.transaction(login.clinic_id, login.principal) as uow:
-        uow.client_id = live.client_of(request.headers.get(live.CLIENT_HEADER))
+        uow.client_id = live.client_of(request.headers.get(CLIENT_HEADER))
         yield uow
 
 

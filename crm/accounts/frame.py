@@ -53,6 +53,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
             for group in dict.fromkeys(entry.group for entry in entries if entry.group)
         ],
         links=_links(request, who, root),
+        stream=f"{root}{request.app.url_path_for('accounts:live')}",
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
         counts=who.counts,
         ribbon=_demo_ribbon(who) if settings.is_demo else "",

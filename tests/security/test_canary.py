@@ -22,6 +22,7 @@ from sqlmodel import col
 
 from crm.core.events import Delivery
 from crm.core.models import metadata
+from crm.core.news import CHANNEL
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
 from crm.messaging.actions.connect import connect_twilio
@@ -33,6 +34,7 @@ from tests.security.leaky import BREAKING
 from tests.security.monitoring import Monitored
 from tests.support.browsing import hidden_fields
 from tests.support.houses import House
+from tests.support.streams import listening
 
 CHECKOUT = Path(__file__).parents[2]
 NUMBER = "+12125550111"
@@ -231,7 +233,11 @@ def columns_with_words(house: House) -> dict[tuple[str, str], int]:
 
 
 def test_a_patients_words_are_in_the_database_only(watched: Watched) -> None:
-    page = live_the_story(watched)
+    cookie = f"{SESSION_COOKIE}={watched.house.signed_in().token}"
+    with listening(watched.url, cookie, "board", "tasks", "notices") as stream:
+        page = live_the_story(watched)
+        told = stream.rest()
+    watched.answers.append(json.dumps(told))
     metrics = httpx2.get(f"{watched.url}/metrics", timeout=30).text
     house = watched.house
 
@@ -242,6 +248,8 @@ def test_a_patients_words_are_in_the_database_only(watched: Watched) -> None:
     for event in ("request.crashed", "work.failed", "webhook.refused", "request.answered"):
         assert event in output
     assert any("run_work" in command for command in watched.broker)
+    assert any(CHANNEL in command for command in watched.broker)
+    assert any("changed" in message for message in told)
     assert "frontdesk_work_dead" in metrics
     assert {one.consumer for one in _dead(house)} == {BREAKING}
     assert all(one.last_error and "ValueError" in one.last_error for one in _dead(house))

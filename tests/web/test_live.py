@@ -23,7 +23,7 @@ async def told(listener: Listener) -> list[dict[str, object]]:
     """End a stream and return what it tells until then, without the beginning."""
     stream = listener.messages()
     first = (await anext(stream)).decode()
-    assert first.startswith("data: {}\nretry: ")
+    assert first == "data: {}\n\n"
     heard = [await anext(stream)] if listener.has_news and not listener.is_over else []
     listener.end(is_signed_out=listener.is_signed_out)
     heard += [message async for message in stream]

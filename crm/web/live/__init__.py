@@ -2,13 +2,12 @@
 
 from crm.web.live.hub import Hub
 from crm.web.live.listener import Listener
-from crm.web.live.pages import CLIENT_HEADER, PATH, asks_by_itself, client_of
+from crm.web.live.pages import PATH, asks_by_itself, client_of
 from crm.web.live.stopping import closed_by_signals
 from crm.web.live.stream import Stream
 from crm.web.live.topics import Topic, changed_by, keys_of
 
 __all__ = [
-    "CLIENT_HEADER",
     "PATH",
     "Hub",
     "Listener",

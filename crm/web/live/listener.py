@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from random import randrange
 from uuid import UUID
 
 from fastapi.sse import format_sse_event
 
 from crm.core.news import MOST_TOLD
 from crm.web.live.topics import Changed
+
+PING = format_sse_event(data_str="{}")
 
 
 @dataclass(eq=False)
@@ -66,15 +67,14 @@ class Listener:
         self._has_news.set()
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Yield what is to be sent: at once how soon to come back, then whatever there is."""
-        # Spread, so that a restart does not bring all pages back at the same moment.
-        yield format_sse_event(data_str="{}", retry=1000 + randrange(2000))
+        """Yield what is to be sent: at once that the stream is open, then whatever there is."""
+        yield PING
         while not self.is_over:
             await self._has_news.wait()
             self._has_news.clear()
             untold, self._untold, self.is_pinged = self._untold, {}, False
             told = {word: sorted(ids or ()) for word, ids in untold.items()}
             if not self.is_over:
-                yield format_sse_event(data_str=json.dumps({"changed": told} if told else {}))
+                yield format_sse_event(data_str=json.dumps({"changed": told})) if told else PING
         if self.is_signed_out:
             yield format_sse_event(data_str='{"over": true}')

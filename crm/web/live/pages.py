@@ -6,7 +6,6 @@ from uuid import UUID
 from starlette.requests import Request
 
 PATH = "/events"
-CLIENT_HEADER = "X-Client-Id"
 LIVE_HEADER = "X-Live"
 
 

@@ -71,11 +71,15 @@
   }
 
   document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
-  const unsaved = () => toast(region().dataset.unsaved, { tone: "bad" });
+  // What a page asks by itself saves nothing, and is asked again.
+  const unsaved = ({ detail }) => {
+    if (detail.requestConfig?.headers["X-Live"]) return;
+    toast(region().dataset.unsaved, { tone: "bad" });
+  };
   document.addEventListener("htmx:sendError", unsaved);
   document.addEventListener("htmx:timeout", unsaved);
   document.addEventListener("htmx:responseError", (event) => {
-    if (!event.detail.xhr.getResponseHeader("HX-Trigger")) unsaved();
+    if (!event.detail.xhr.getResponseHeader("HX-Trigger")) unsaved(event);
   });
 
   // Dialogs and menus.

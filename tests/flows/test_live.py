@@ -1,0 +1,113 @@
+"""What one process commits, the open pages of every other process are told of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGTERM
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from crm.core.runtime import Runtime
+from pipelines.models import Stage
+from tests.fakes.waiting import until
+from tests.support.houses import NAME, PHONE, House
+from tests.support.streams import CLOSED, listening
+from tests.support.webs import Webs, open_webs
+
+
+@pytest.fixture
+def webs(house: House, runtime: Runtime, tmp_path: Path) -> Iterator[Webs]:
+    """Two web processes."""
+    with open_webs(house, runtime, tmp_path) as opened:
+        yield opened
+
+
+def ask(webs: Webs, phone: str = PHONE) -> UUID:
+    """Ask for an appointment at one process; return the lead's id."""
+    answer = httpx2.post(
+        f"{webs.one.url}/api/v1/appointment-requests",
+        json={"name": NAME, "phone": phone, "consent": {"sms_care": True}},
+        headers={
+            "Authorization": f"Bearer {webs.house.api_key}",
+            "Idempotency-Key": str(uuid4()),
+        },
+        timeout=30,
+    )
+    assert answer.status_code == 202, answer.text
+    return UUID(answer.json()["lead_id"])
+
+
+def move(webs: Webs, cookie: str, lead_id: UUID, name: str) -> httpx2.Response:
+    """Move a lead at one process."""
+    stages = {stage.name: str(stage.id) for stage in webs.house.all(Stage)}
+    page = f"/leads/{lead_id}"
+    return webs.one.post(f"{page}/move", cookie, page, to_stage_id=stages[name])
+
+
+def test_a_write_in_one_process_is_told_by_the_others_stream(
+    webs: Webs, other_house: House
+) -> None:
+    cookie = webs.cookie()
+    stranger = f"__Host-frontdesk={other_house.signed_in().token}"
+    with (
+        listening(webs.two.url, cookie, "board") as board,
+        listening(webs.two.url, stranger, "board") as other,
+    ):
+        lead_id = ask(webs)
+        board.until("board", str(lead_id))
+        with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
+            assert move(webs, cookie, lead_id, "Contacted").status_code == 303
+            board.until("board", str(lead_id))
+            lead.until(f"lead-{lead_id}")
+        # It read everything once, when the process had just begun to hear; nothing since.
+        told = [message for message in other.rest() if isinstance(message, dict)]
+        assert [message["changed"] for message in told] in ([], [{"board": []}])
+
+
+def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
+    cookie = webs.cookie()
+    lead_id = ask(webs)
+    with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
+        lead.until(f"lead-{lead_id}")
+        before = len(webs.house.sent())
+        webs.start_worker()
+        until(lambda: len(webs.house.sent()) > before, seconds=60, every=0.05)
+        lead.until(f"lead-{lead_id}")
+
+
+def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
+    cookie = webs.cookie()
+    with listening(webs.two.url, cookie, "board") as board:
+        lead_id = ask(webs)
+        board.until("board", str(lead_id))
+    with listening(webs.two.url, cookie, "board", age=30) as again:
+        # Or all of it, where the process has not heard long enough to know.
+        assert again.until("board")["changed"]["board"] in ([str(lead_id)], [])
+
+
+def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
+    cookie = webs.cookie()
+    lead_id = ask(webs)
+    with listening(webs.two.url, cookie, "board", age=0) as board:
+        webs.valkey.stop()
+        assert move(webs, cookie, lead_id, "Contacted").status_code == 303
+        assert webs.two.get("/pipeline", cookie).status_code == 200
+        webs.valkey.start()
+        # Whatever was missed meanwhile: everything is read again.
+        while board.until("board")["changed"]["board"]:
+            pass
+        move(webs, cookie, lead_id, "Considering")
+        board.until("board", str(lead_id))
+
+
+def test_a_stream_ends_with_its_process_which_ends_at_once(webs: Webs) -> None:
+    cookie = webs.cookie()
+    with listening(webs.two.url, cookie, "board") as board:
+        assert webs.two.ends() == -SIGTERM
+        while board.next() != CLOSED:
+            pass
+    said = (webs.folder / "two.log").read_text()
+    assert "Application shutdown complete" in said
+    assert "Cancel" not in said
+    assert "Traceback" not in said
