@@ -131,7 +131,7 @@ TOPICS: tuple[Topic, ...] = (
         "board",
         "leads:read",
         # What a card shows; the steps of a sequence are not on it, and there are many.
-        news=("lead.", "text.", "communication.", "task.", "contact."),
+        news=("lead.", "text.", "communication.", "task."),
         lists="lead_id",
     ),
     Topic("lead", "leads:read", of="lead_id"),

@@ -15,12 +15,11 @@ MOST_TOLD = 200
 
 
 class News(NamedTuple):
-    """One thing that changed: an event's name or another word, and whose it is."""
+    """One thing that changed: an event's name or another word, and whom it is about."""
 
     name: str
     lead_id: UUID | None = None
     contact_id: UUID | None = None
-    user_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -158,15 +158,10 @@ class UnitOfWork:
             self.rings.setdefault((kind, queue), []).extend(wanted)
 
     def tell(
-        self,
-        name: str,
-        *,
-        lead_id: UUID | None = None,
-        contact_id: UUID | None = None,
-        user_id: UUID | None = None,
+        self, name: str, *, lead_id: UUID | None = None, contact_id: UUID | None = None
     ) -> None:
         """Remember to tell open pages of a change that is no event; events are told by `emit`."""
-        self.news.append(News(name, lead_id, contact_id, user_id))
+        self.news.append(News(name, lead_id, contact_id))
 
     def insert(self, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows of the same columns with one statement; nothing is done for none."""

@@ -46,7 +46,8 @@ class Frame:
     `counts` is how many things of a kind wait for the user, `zone` and `now` are what `when` uses,
     `region` what `phone` uses. `can` are the capabilities of the user's role; `bars` are the
     templates that higher packages put into the top bar. `links` are the addresses of the user's own
-    menu by name; one that is not there is not offered. `stream` is where an open page is told of changes.
+    menu by name; one that is not there is not offered. `stream` is where an open page is told
+    of changes.
     """
 
     clinic_id: UUID | None = None

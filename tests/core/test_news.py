@@ -47,13 +47,13 @@ def moved(lead_id: UUID, contact_id: UUID) -> LeadStageChanged:
 def test_events_and_other_changes_are_told_after_the_commit(
     runtime: Runtime, clinic: UUID, told: list[Announcement]
 ) -> None:
-    lead, contact, user, page = (uuid4() for _ in range(4))
+    lead, contact, page = (uuid4() for _ in range(3))
     with runtime.database.transaction(clinic, SYSTEM) as uow:
         uow.client_id = page
         uow.emit([moved(lead, contact), moved(lead, contact)])
-        uow.tell("notice.created", user_id=user)
+        uow.tell("communication.held")
         assert told == []
-    news = (News("lead.stage_changed", lead, contact), News("notice.created", user_id=user))
+    news = (News("lead.stage_changed", lead, contact), News("communication.held"))
     assert told == [Announcement(clinic, news, page)]
 
 

@@ -23,15 +23,11 @@ def events(
     missed something.
     """
     hub: live.Hub = request.app.state.live
-    allowed = [
-        topic
-        for topic in hub.topics
-        if topic.capability is None or may(login.role, topic.capability)
-    ]
+    allowed = [topic for topic in hub.topics if may(login.role, topic.capability)]
     listener = live.Listener(
         clinic_id=login.clinic_id,
         login_id=login.login_id,
-        topics=live.keys_of(allowed, topics.split(",")[:MOST_TOPICS], login.user_id),
+        topics=live.keys_of(allowed, topics.split(",")[:MOST_TOPICS]),
         client_id=live.client_of(cid),
         age=max(age, 0.0),
     )

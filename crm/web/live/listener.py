@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,7 +16,7 @@ PING = format_sse_event(data_str="{}")
 
 @dataclass(eq=False)
 class Listener:
-    """An open page of a login: `topics` are keys, each with the page's own word for it.
+    """An open page of a login: `topics` are the keys that it asked for.
 
     What the page is slow to take is added up: it is told once that all of a topic may have
     changed. `age` is for how many seconds the page may have missed something.
@@ -24,7 +24,7 @@ class Listener:
 
     clinic_id: UUID
     login_id: UUID
-    topics: Mapping[str, str]
+    topics: frozenset[str]
     client_id: UUID | None = None
     age: float = 0.0
     is_over: bool = False
@@ -40,13 +40,12 @@ class Listener:
 
     def hear(self, changed: Changed) -> None:
         """Remember what the page has to be told of this."""
-        for key in self.topics.keys() & changed.keys():
-            word, ids = self.topics[key], changed[key]
-            known = self._untold.setdefault(word, set())
+        for key in self.topics & changed.keys():
+            ids, known = changed[key], self._untold.setdefault(key, set())
             if known is not None:
                 known |= ids or frozenset()
                 if ids is None or len(known) > MOST_TOLD:
-                    self._untold[word] = None
+                    self._untold[key] = None
         if self._untold:
             self._has_news.set()
 
@@ -73,7 +72,7 @@ class Listener:
             await self._has_news.wait()
             self._has_news.clear()
             untold, self._untold, self.is_pinged = self._untold, {}, False
-            told = {word: sorted(ids or ()) for word, ids in untold.items()}
+            told = {key: sorted(ids or ()) for key, ids in untold.items()}
             if not self.is_over:
                 yield format_sse_event(data_str=json.dumps({"changed": told})) if told else PING
         if self.is_signed_out:

@@ -3,25 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from uuid import UUID
 
 from crm.core.news import News
 
-Whose = Literal["lead_id", "contact_id", "user_id"]
+Whose = Literal["lead_id", "contact_id"]
 Changed = Mapping[str, frozenset[str] | None]
 """What changed, by key, with the ids of what changed in it; None where all of it may have."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Something that pages show: for whom, changed by which news, and whose it is if somebody's.
+    """Something that pages show: to whom, changed by which news, and of whom if of somebody.
 
     A page asks for `board`, or for `lead-<id>` where the topic is of one lead. `lists` is what the
-    page is told of each change. A topic of one user is asked for by its bare name.
+    page is told of each change.
     """
 
     name: str
-    capability: str | None
+    capability: str
     news: tuple[str, ...] = ("",)
     of: Whose | None = None
     lists: Whose | None = None
@@ -47,17 +46,8 @@ def changed_by(topics: Sequence[Topic], news: Iterable[News]) -> Changed:
     return {key: ids or None for key, ids in changed.items()}
 
 
-def keys_of(topics: Iterable[Topic], asked: Iterable[str], user_id: UUID) -> dict[str, str]:
-    """Return the keys of what a page asked for, each with the page's own word for it.
-
-    What is no topic, or none of these, is left out.
-    """
-    by_name = {topic.name: topic for topic in topics}
-    keys = {}
-    for word in asked:
-        name, dash, _whose = word.partition("-")
-        topic = by_name.get(name)
-        if topic is None or bool(dash) != (topic.of in ("lead_id", "contact_id")):
-            continue
-        keys[f"{name}-{user_id}" if topic.of == "user_id" else word] = word
-    return keys
+def keys_of(topics: Iterable[Topic], asked: Iterable[str]) -> frozenset[str]:
+    """Return the keys that a page asked for; what is none of these topics is left out."""
+    is_of = {topic.name: topic.of is not None for topic in topics}
+    words = ((word, *word.partition("-")) for word in asked)
+    return frozenset(word for word, name, dash, _ in words if is_of.get(name) is bool(dash))
