@@ -23,7 +23,7 @@ from crm.accounts import cli as accounts
 from crm.accounts.actions import add_clinic
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
-from pipelines.queries import columns, pipelines
+from pipelines.queries import pipelines, stages
 from tests.fakes.provider import ProviderStandIn
 
 KINDS = ["web", "worker_urgent", "worker_default", "worker_bulk", "scheduler"]
@@ -93,7 +93,7 @@ def _seed(house: House, leads: int) -> Clinic:
             furnish(uow, 0, sequence)
             lead_ids = [lead.id for lead in add_leads(uow, 0, leads)]
             [pipeline] = pipelines(uow)
-            stage_id = columns(uow, pipeline.id)[1].stage.id
+            stage_id = stages(uow, pipeline.id)[1].id
         _add_user(runtime, clinic_id)
     return Clinic(lead_ids, stage_id)
 

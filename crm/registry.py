@@ -33,10 +33,12 @@ from crm.messaging.settling import SETTLEMENTS
 from crm.privacy import models as privacy_models
 from crm.web.live import Topic
 from crm.web.timeline import Authors, TimelineSource
+from pipelines import consumers as pipelines_consumers
 from pipelines import models as pipelines_models
-from pipelines import pages as pipelines_pages
 from pipelines import settings_pages as pipelines_settings
 from pipelines import timeline as pipelines_timeline
+from pipelines.board import move_pages as board_move_pages
+from pipelines.board import pages as board_pages
 from pipelines.facts import lead_facts
 from pipelines.intake import pages as intake_pages
 from pipelines.lead import consumers as lead_consumers
@@ -73,6 +75,7 @@ MODELS = (
 )
 
 CONSUMERS: tuple[Consumer, ...] = (
+    *pipelines_consumers.CONSUMERS,
     *automations_consumers.CONSUMERS,
     *lead_consumers.CONSUMERS,
 )
@@ -95,7 +98,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     # Before the pages of one lead: /leads/new is none.
     intake_pages.router,
-    pipelines_pages.router,
+    board_pages.router,
+    board_move_pages.router,
     tasks_pages.router,
     search_pages.router,
     notices_pages.router,

@@ -7,13 +7,30 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from crm.core.errors import N_, NotFound, StaleVersion
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from pipelines import counters
-from pipelines.errors import LostReasonNeeded, NoPipeline, StageNotInPipeline
-from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
-from pipelines.models import Lead, LostReason, Pipeline, Stage, StageMove
+from pipelines.errors import NoPipeline
+from pipelines.events import LeadCreated, LeadRequestedAgain
+from pipelines.models import Lead, Pipeline, Stage
+from pipelines.moving import Move, lock_leads, move_leads, undo_move
+from pipelines.ranking import entry_rank
+
+__all__ = [
+    "CreatedLead",
+    "Move",
+    "NewLead",
+    "RequestedAgain",
+    "add_pipeline",
+    "create_leads",
+    "lock_leads",
+    "move_leads",
+    "request_again",
+    "undo_move",
+]
+
+STALE_AFTER_DAYS: Mapping[str, int] = {"open": 7}
+"""After how many days in a new stage of a kind a lead has waited too long there."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +66,6 @@ class RequestedAgain:
     request_id: UUID
 
 
-@dataclass(frozen=True)
-class Move:
-    """Where a lead shall stand; `version` refuses a move that somebody else overtook."""
-
-    lead_id: UUID
-    to_stage_id: UUID
-    reason: str | None = None
-    lost_reason_id: UUID | None = None
-    version: int | None = None
-    cause: tuple[UUID, ...] = ()
-
-
 def add_pipeline(
     uow: UnitOfWork, name: str, stages: Sequence[tuple[str, str]], *, is_default: bool = False
 ) -> Pipeline:
@@ -69,7 +74,13 @@ def add_pipeline(
     uow.add(pipeline)
     uow.add(
         *(
-            Stage(pipeline_id=pipeline.id, name=stage, kind=kind, position=position)
+            Stage(
+                pipeline_id=pipeline.id,
+                name=stage,
+                kind=kind,
+                position=position,
+                stale_after_days=STALE_AFTER_DAYS.get(kind),
+            )
             for position, (stage, kind) in enumerate(stages)
         )
     )
@@ -85,7 +96,11 @@ def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[CreatedLead]
         return []
     entries = _entry_stages(uow)
     created = [_place(new, entries) for new in leads]
-    rows = [_row(uow, new, one) for new, one in zip(leads, created, strict=True)]
+    rows = [
+        # The last one of a chunk came last, so it stands on top.
+        {**_row(uow, new, one), "rank": entry_rank(uow, len(leads) - number)}
+        for number, (new, one) in enumerate(zip(leads, created, strict=True), start=1)
+    ]
     uow.insert(Lead, rows)
     for new, one in zip(leads, created, strict=True):
         counters.count(uow, one.stage_id, 1, new.value_cents)
@@ -171,129 +186,3 @@ def request_again(uow: UnitOfWork, again: Sequence[RequestedAgain]) -> None:
         )
         for request in again
     )
-
-
-def lock_leads(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> dict[UUID, Lead]:
-    """Lock leads in id order and return them by id, fresh. Raises NotFound if one is unknown."""
-    rows = uow.session.scalars(
-        select(Lead)
-        .where(col(Lead.clinic_id) == uow.clinic_id, col(Lead.id).in_(set(lead_ids)))
-        .order_by(col(Lead.id))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    leads = {lead.id: lead for lead in rows}
-    if not leads.keys() >= set(lead_ids):
-        raise NotFound("lead not found")
-    return leads
-
-
-def move_leads(uow: UnitOfWork, moves: Sequence[Move]) -> list[Lead]:
-    """Move leads to other stages of their pipelines; a move to where a lead stands is a no-op.
-
-    Raises NotFound, StaleVersion, StageNotInPipeline, LostReasonNeeded.
-    """
-    leads = lock_leads(uow, [move.lead_id for move in moves])
-    stages = _stages(uow, {move.to_stage_id for move in moves})
-    reasons = _lost_reasons(uow, moves)
-    changes = [
-        change
-        for move in moves
-        if (change := _plan(uow, leads[move.lead_id], move, stages, reasons)) is not None
-    ]
-    uow.session.flush()
-    uow.insert(StageMove, [record.model_dump(exclude={"clinic_id"}) for record, _ in changes])
-    uow.emit(event for _, event in changes)
-    return [leads[move.lead_id] for move in moves]
-
-
-def _plan(
-    uow: UnitOfWork,
-    lead: Lead,
-    move: Move,
-    stages: Mapping[UUID, Stage],
-    reasons: set[UUID],
-) -> tuple[StageMove, LeadStageChanged] | None:
-    """Check one move, put its lead into the new stage, and return what to record of it."""
-    stage = stages.get(move.to_stage_id)
-    if stage is None or stage.pipeline_id != lead.pipeline_id:
-        raise StageNotInPipeline(field="to_stage_id")
-    if stage.id == lead.stage_id:
-        return None  # Also for the second of two clicks, which brings the version before the first.
-    if move.version is not None and move.version != lead.version:
-        raise StaleVersion(N_("Somebody moved this lead meanwhile."))
-    if stage.kind == "lost" and uow.principal.kind == "user" and move.lost_reason_id is None:
-        raise LostReasonNeeded(N_("Choose why this lead is lost"), field="lost_reason_id")
-    if move.lost_reason_id is not None and move.lost_reason_id not in reasons:
-        raise NotFound("lost reason not found")
-    record, event = _record(uow, lead, move, stage)
-    _enter(uow, lead, move, stage)
-    return record, event
-
-
-def _record(
-    uow: UnitOfWork, lead: Lead, move: Move, stage: Stage
-) -> tuple[StageMove, LeadStageChanged]:
-    record = StageMove(
-        lead_id=lead.id,
-        from_stage_id=lead.stage_id,
-        to_stage_id=stage.id,
-        principal_kind=uow.principal.kind,
-        principal_id=uow.principal.id,
-        reason=move.reason,
-        lost_reason_id=move.lost_reason_id,
-        at=uow.now,
-    )
-    event = LeadStageChanged(
-        order_key=lead.id,
-        lead_id=lead.id,
-        contact_id=lead.contact_id,
-        cause=move.cause,
-        move_id=record.id,
-        pipeline_id=lead.pipeline_id,
-        from_stage_id=lead.stage_id,
-        to_stage_id=stage.id,
-        from_kind=lead.stage_kind,
-        to_kind=stage.kind,
-    )
-    return record, event
-
-
-def _enter(uow: UnitOfWork, lead: Lead, move: Move, stage: Stage) -> None:
-    counters.count(uow, lead.stage_id, -1, -lead.value_cents)
-    counters.count(uow, stage.id, 1, lead.value_cents)
-    lead.stage_id = stage.id
-    lead.stage_kind = stage.kind
-    lead.stage_entered_at = uow.now
-    lead.lost_reason_id = move.lost_reason_id if stage.kind == "lost" else None
-    lead.version += 1
-
-
-def _stages(uow: UnitOfWork, stage_ids: set[UUID]) -> dict[UUID, Stage]:
-    """Return stages that are there and stay: whoever removes one or changes its kind waits."""
-    rows = uow.session.scalars(
-        select(Stage)
-        .where(
-            col(Stage.clinic_id) == uow.clinic_id,
-            col(Stage.id).in_(stage_ids),
-            col(Stage.removed_at).is_(None),
-        )
-        .order_by(col(Stage.id))
-        .with_for_update(read=True, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {stage.id: stage for stage in rows}
-
-
-def _lost_reasons(uow: UnitOfWork, moves: Sequence[Move]) -> set[UUID]:
-    wanted = {move.lost_reason_id for move in moves if move.lost_reason_id is not None}
-    if not wanted:
-        return set()
-    rows = uow.session.scalars(
-        select(LostReason.id).where(
-            col(LostReason.clinic_id) == uow.clinic_id,
-            col(LostReason.id).in_(wanted),
-            col(LostReason.removed_at).is_(None),
-        )
-    )
-    return set(rows)

@@ -52,3 +52,10 @@ def count(uow: UnitOfWork, stage_id: UUID, leads: int, value_cents: int) -> None
     assert isinstance(deltas, Deltas)
     deltas.leads[stage_id] += leads
     deltas.value_cents[stage_id] += value_cents
+
+
+def pending(uow: UnitOfWork, stage_id: UUID) -> tuple[int, int]:
+    """Return the leads and cents that this transaction adds to a stage when it ends."""
+    deltas = uow.last.get(_KEY, Deltas())
+    assert isinstance(deltas, Deltas)
+    return deltas.leads.get(stage_id, 0), deltas.value_cents.get(stage_id, 0)

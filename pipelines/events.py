@@ -38,3 +38,20 @@ class LeadStageChanged(Event):
     to_stage_id: UUID
     from_kind: str
     to_kind: str
+
+
+class LeadPlaced(Event):
+    """A lead got another place within its stage. Order key: the lead."""
+
+    name = "lead.placed"
+
+    pipeline_id: UUID
+    stage_id: UUID
+
+
+class LeadUnreadChanged(Event):
+    """A patient's words wait on a lead to be read, or somebody read them. Order key: the lead."""
+
+    name = "lead.unread_changed"
+
+    is_unread: bool

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -53,6 +53,9 @@ class Stage(ClinicScoped, table=True):
     removed_at: datetime | None = Field(
         default=None, description="No lead stands in it any more; its moves keep its name."
     )
+    stale_after_days: int | None = Field(
+        default=None, description="After how long a lead has waited here too long; None: never."
+    )
 
 
 class LostReason(ClinicScoped, table=True):
@@ -82,6 +85,35 @@ class Lead(ClinicScoped, table=True):
             ["stages.clinic_id", "stages.pipeline_id", "stages.id"],
         ),
         one_of("stage_kind", STAGE_KINDS),
+        # The board reads each of these from its top; one a filter, so that none is looked through.
+        Index("ix_leads_rank", "clinic_id", "stage_id", "rank", "id"),
+        Index(
+            "ix_leads_unread",
+            "clinic_id",
+            "stage_id",
+            "rank",
+            "id",
+            postgresql_where=text("unread_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_leads_owner",
+            "clinic_id",
+            "owner_id",
+            "stage_id",
+            "rank",
+            "id",
+            postgresql_where=text("owner_id IS NOT NULL"),
+        ),
+        Index("ix_leads_source", "clinic_id", "source", "stage_id", "rank", "id"),
+        Index(
+            "ix_leads_service",
+            "clinic_id",
+            "service",
+            "stage_id",
+            "rank",
+            "id",
+            postgresql_where=text("service IS NOT NULL"),
+        ),
         Index("ix_leads_stage", "clinic_id", "stage_id", "stage_entered_at", "id"),
         Index("ix_leads_contact", "clinic_id", "contact_id", "id"),
     )
@@ -93,6 +125,10 @@ class Lead(ClinicScoped, table=True):
     stage_id: UUID
     stage_kind: str = "open"
     stage_entered_at: datetime
+    rank: float = Field(
+        sa_column_kwargs={"server_default": func.date_part("epoch", func.now())},
+        description="Where it stands in its stage, the highest on top; see `ranking`.",
+    )
     source: str = "form"
     campaign: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
     landing_page: str | None = None
@@ -102,6 +138,9 @@ class Lead(ClinicScoped, table=True):
     lost_reason_id: UUID | None = None
     created_at: datetime
     requested_at: datetime
+    unread_at: datetime | None = Field(
+        default=None, description="When the patient wrote what nobody has read yet."
+    )
     version: int = 1
 
 
@@ -118,6 +157,7 @@ class StageMove(ClinicScoped, table=True):
 
     lead_id: UUID
     from_stage_id: UUID
+    from_rank: float | None = None
     to_stage_id: UUID
     principal_kind: str
     principal_id: UUID | None = None
@@ -135,6 +175,19 @@ class StageCounter(ClinicScoped, table=True):
 
     leads: int = 0
     value_cents: int = Field(default=0, sa_type=BigInteger)
+
+
+class SavedView(ClinicScoped, table=True):
+    """A board as somebody likes to see it again: its filters, under a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = table_args(UniqueConstraint("clinic_id", "user_id", "name"))
+    retention = DataClass.SETTINGS
+
+    user_id: UUID = Field(foreign_key="users.id")
+    name: str
+    query: str = Field(description="The board's query string, as `Filters.query` writes it.")
+    created_at: datetime
 
 
 class RequestForm(ClinicScoped, table=True):

@@ -214,7 +214,8 @@ def test_own_ids_open_what_unknown_ones_do_not(house: House, routes: list[Route]
         own = caller.own_ids(route)
         unknown = {**own, **{param.name: str(uuid4()) for param in route.ids("path")}}
         assert caller.call(route, unknown).status_code == 404, route.path
-        assert caller.call(route, own).status_code in (200, 202, 303), route.path
+        # 409: it is known, and not as the sample has it.
+        assert caller.call(route, own).status_code in (200, 202, 303, 409), route.path
 
 
 @pytest.mark.parametrize("walls", ["both", "the first", "the second"])

@@ -16,6 +16,7 @@ from crm.core.models import metadata
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
 from crm.messaging.states import NEEDS_PERSON
+from pipelines.board.sides import save_view
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
 from webhooks import inbox
@@ -38,6 +39,9 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "wording_id": ("consent_wordings", "purpose = 'care'"),
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
     "after": ("leads", "true"),
+    "before_id": ("leads", "true"),
+    "after_id": ("leads", "true"),
+    "owner": ("memberships", "true"),
     "before": ("events", "contact_id IS NOT NULL"),
     "since": ("events", "contact_id IS NOT NULL"),
     "seen": ("communications", "origin_kind = 'user'"),
@@ -77,6 +81,7 @@ def _furnish_more(uow: UnitOfWork) -> None:
     create_key(uow, "Spare", ["requests:write"])
     member = uow.session.scalars(select(Membership).limit(1)).one()
     make_reset_link(uow, member.user_id, "https://testserver")
+    save_view(uow, member.user_id, "Mine", "mine=1")
     sent = select(Communication).where(col(Communication.status) == "sent").limit(1)
     text = uow.session.scalars(sent).one()
     text.status, text.reason = "unconfirmed", NEEDS_PERSON

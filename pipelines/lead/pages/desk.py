@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
+from crm.accounts.roles import may
 from crm.core.errors import NotFound
 from crm.messaging.actions import log_call, remove_call
 from crm.messaging.actions.calls import Outcome
@@ -20,6 +21,7 @@ from pipelines.lead import actions
 from pipelines.lead.models import Note
 from pipelines.lead.pages.parts import Done, View, again, answer, show_parts
 from pipelines.models import Lead
+from pipelines.unread import mark_read
 
 router = APIRouter(include_in_schema=False)
 
@@ -190,6 +192,8 @@ def untag(
 def be_here(request: Request, uow: ClinicUow, login: Reader, lead_id: UUID) -> Response:
     """Note that somebody has the lead's page before him, and answer who else has."""
     actions.be_here(uow, lead_id)
+    if may(login.role, "messages:send"):
+        mark_read(uow, lead_id)
     if not is_htmx(request):
         return see_other(request, "pipelines:lead", lead_id=lead_id)
     return show_parts(request, uow, login, lead_id, ("here",))

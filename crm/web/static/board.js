@@ -1,0 +1,306 @@
+// The board: cards that are dragged, moved by keys and by the menu, and stay where the server says.
+//
+// A move shows at once and is asked for by htmx; every answer to a move, an undo or a live change is
+// the same fragment ([data-board-changes]): heads of stages, and cards that stand by stage and rank.
+"use strict";
+(() => {
+  const board = document.getElementById("board");
+  if (!board) return;
+  const isMovable = "movable" in board.dataset;
+  const dialog = document.getElementById("move");
+  const body = dialog.querySelector(".card-body");
+  const cardOf = (element) => element?.closest?.(".lead-card");
+  const idOf = (card) => card?.id.slice("lead-".length);
+  const stageOf = (card) => card.closest(".stage");
+  const cardsOf = (stage) => [...stage.querySelectorAll(".lead-card")];
+  const listOf = (stageId) => document.getElementById(`cards-${stageId}`);
+  const beside = (card, way) => {
+    const next = card[`${way}ElementSibling`];
+    return next?.matches(".lead-card") ? next : null;
+  };
+  const focus = (card) => {
+    card.querySelector(".lead-name").focus({ preventScroll: true });
+    card.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
+
+  // What the server says of cards and heads.
+
+  // Ranks rise upwards; among equals the later id, which sorts as text, stands higher.
+  const isAbove = (one, other) =>
+    Number(one.dataset.rank) - Number(other.dataset.rank) || (one.id > other.id ? 1 : -1);
+
+  // Puts a card where its rank says; not below what is loaded, for the next page brings it there.
+  function place(card) {
+    const list = listOf(card.dataset.stage);
+    if (!list) return card.remove();
+    const others = [...list.querySelectorAll(":scope > .lead-card")].filter((one) => one !== card);
+    const below = others.find((other) => isAbove(card, other) > 0);
+    const end = list.querySelector(":scope > .cards-more");
+    if (!below && end && others.length) return card.remove();
+    const before = below ?? end ?? list.querySelector(":scope > .cards-none");
+    if (card.parentElement !== list || card.nextElementSibling !== before) {
+      list.insertBefore(card, before);
+    }
+  }
+
+  function apply(fragment) {
+    const focused = cardOf(document.activeElement)?.id;
+    const made = [];
+    for (const head of fragment.querySelectorAll(".stage-head")) {
+      document.getElementById(head.id)?.replaceWith(head);
+      made.push(head);
+    }
+    for (const id of fragment.dataset.gone.split(" ").filter(Boolean)) {
+      document.getElementById(`lead-${id}`)?.remove();
+    }
+    const cards = [...fragment.querySelectorAll(".lead-card")];
+    if ("all" in fragment.dataset) removeOthers(cards, fragment.dataset.all.split(" "));
+    for (const card of cards) {
+      const old = document.getElementById(card.id);
+      if (old && busy.has(idOf(card))) continue;
+      if (old && isSame(old, card)) {
+        place(old);
+        continue;
+      }
+      if (old) old.replaceWith(card);
+      place(card);
+      made.push(card);
+    }
+    for (const element of made) if (element.isConnected) htmx.process(element);
+    const again = focused && document.getElementById(focused);
+    if (again && !again.contains(document.activeElement)) focus(again);
+  }
+
+  const isSame = (one, other) =>
+    one.innerHTML === other.innerHTML && ["stage", "rank", "version"].every(
+      (name) => one.dataset[name] === other.dataset[name],
+    );
+
+  // Of the first pages: what is loaded there and is not among them is elsewhere now.
+  function removeOthers(cards, longer) {
+    const ids = new Set(cards.map((card) => card.id));
+    for (const stage of board.querySelectorAll(".stage")) {
+      const first = cards.filter((card) => card.dataset.stage === stage.dataset.stage);
+      const last = longer.includes(stage.dataset.stage) ? first.at(-1) : null;
+      for (const card of cardsOf(stage)) {
+        const isCovered = !last || isAbove(card, last) > 0;
+        if (isCovered && !ids.has(card.id) && !busy.has(idOf(card))) card.remove();
+      }
+    }
+  }
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, successful } = event.detail;
+    if (!successful || !xhr.responseText.includes("data-board-changes")) return;
+    const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    apply(document.adoptNode(page.querySelector("[data-board-changes]")));
+  });
+
+  // The next page may bring a card that a move had put here already.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.target.matches(".cards-more")) return;
+    const page = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
+    for (const card of page.querySelectorAll(".lead-card")) {
+      document.getElementById(card.id)?.remove();
+    }
+  });
+
+  const read = (ids) => {
+    const asked = ids.map((id) => `&lead=${id}`).join("");
+    return htmx.ajax("GET", board.dataset.changes + asked, { source: board, swap: "none" });
+  };
+
+  // Others' changes, as live.js tells them; without ids the first pages are read again.
+  document.body.addEventListener("live:board", (event) => {
+    const { ids } = event.detail;
+    const wanted = ids.filter((id) => !busy.has(id)).slice(0, 100);
+    if (wanted.length || !ids.length) read(wanted);
+  });
+
+  // Moves. `busy` holds the leads whose move is under way: they are left alone until it is known.
+
+  const busy = new Map();
+
+  function send(card, values, putBack) {
+    const id = idOf(card);
+    const query = board.dataset.query && `?${board.dataset.query}`;
+    card.classList.add("lead-moving");
+    const done = (event) => {
+      card.removeEventListener("htmx:afterRequest", done);
+      busy.delete(id);
+      card.classList.remove("lead-moving");
+      if (event.detail.successful) return;
+      putBack();
+      if (event.detail.xhr.status === 409) read([id]);
+    };
+    card.addEventListener("htmx:afterRequest", done);
+    const version = card.dataset.version;
+    busy.set(id, true);
+    htmx.ajax("POST", `${board.dataset.leads}${id}/move${query}`, {
+      source: card, swap: "none", values: { version, ...values },
+    });
+  }
+
+  // Shows a card in a list, asks for the move, and puts the card back if it is refused.
+  function move(card, list, before, values = {}) {
+    if (!isMovable || busy.has(idOf(card))) return;
+    const [home, neighbour] = [card.parentElement, card.nextElementSibling];
+    const hadFocus = card.contains(document.activeElement);
+    list.insertBefore(card, before);
+    if (hadFocus) focus(card);
+    ask(card, home, neighbour, values);
+  }
+
+  // `home` and `neighbour` are where it stood.
+  function ask(card, home, neighbour, values = {}) {
+    const stage = stageOf(card);
+    const putBack = () => {
+      const had = card.contains(document.activeElement);
+      home.insertBefore(card, neighbour?.parentElement === home ? neighbour : null);
+      if (had) focus(card);
+    };
+    const isOther = stage.dataset.stage !== card.dataset.stage;
+    if (isOther && stage.dataset.kind === "lost" && !values.lost_reason_id) {
+      return choose(card, stage.dataset.stage, putBack);
+    }
+    const [below, above] = [beside(card, "next"), beside(card, "previous")];
+    const where = below ? { before_id: idOf(below) } : above ? { after_id: idOf(above) } : {};
+    const isOnTop = isOther && !above;
+    send(card, { to_stage_id: stage.dataset.stage, ...(isOnTop ? {} : where), ...values }, putBack);
+  }
+
+  // The menu of where to; only one stage's part of it where a card was dropped there.
+  let chosen = null;
+
+  async function choose(card, stageId = null, putBack = null) {
+    const url = `${board.dataset.leads}${idOf(card)}/move`;
+    chosen = { card, putBack };
+    await htmx.ajax("GET", url, { source: board, target: body, swap: "innerHTML" });
+    for (const form of body.querySelectorAll(".move-to")) {
+      form.hidden = Boolean(stageId) && form.elements.to_stage_id.value !== stageId;
+    }
+    frontdesk.open("move");
+    body.querySelector(".move-to:not([hidden]) .btn")?.focus();
+  }
+
+  dialog.addEventListener("submit", (event) => {
+    if (!chosen) return;
+    event.preventDefault();
+    const { card, putBack } = chosen;
+    chosen = null;
+    dialog.close();
+    const list = listOf(event.target.elements.to_stage_id.value);
+    const reason = event.submitter.value && { lost_reason_id: event.submitter.value };
+    putBack?.();
+    move(card, list, list.firstElementChild, reason || {});
+    focus(card);
+  });
+
+  dialog.addEventListener("close", () => {
+    chosen?.putBack?.();
+    if (chosen) focus(chosen.card);
+    chosen = null;
+  });
+
+  if (isMovable) {
+    board.addEventListener("click", (event) => {
+      const link = event.target.closest(".lead-move");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      choose(cardOf(link));
+    });
+    for (const list of board.querySelectorAll(".cards")) drag(list);
+  }
+
+  function drag(list) {
+    let neighbour = null;
+    Sortable.create(list, {
+      group: "board",
+      draggable: ".lead-card",
+      animation: 120,
+      delay: 200,
+      delayOnTouchOnly: true,
+      touchStartThreshold: 5,
+      ghostClass: "lead-ghost",
+      dragClass: "lead-drag",
+      onStart: ({ item }) => { neighbour = item.nextElementSibling; },
+      onEnd: ({ item, from, to, oldDraggableIndex, newDraggableIndex }) => {
+        const isMoved = from !== to || oldDraggableIndex !== newDraggableIndex;
+        const back = neighbour;
+        if (!isMoved) return;
+        if (busy.has(idOf(item))) from.insertBefore(item, back);
+        else ask(item, from, back);
+      },
+    });
+  }
+
+  // Keys, on the card that has the focus.
+
+  const here = () => cardOf(document.activeElement);
+  const stages = () => [...board.querySelectorAll(".stage")];
+
+  function step(way) {
+    const card = here();
+    if (!card) {
+      const first = board.querySelector(".lead-card");
+      if (!first || document.activeElement !== document.body) return false;
+      return focus(first);
+    }
+    const next = beside(card, way);
+    if (next) focus(next);
+  }
+
+  // The card at the same height in the next stage that has one.
+  function cross(by) {
+    const card = here();
+    if (!card) return false;
+    const row = stages();
+    const top = card.getBoundingClientRect().top;
+    for (let at = row.indexOf(stageOf(card)) + by; row[at]; at += by) {
+      const found = cardsOf(row[at]);
+      if (!found.length) continue;
+      const distance = (one) => Math.abs(one.getBoundingClientRect().top - top);
+      return focus(found.reduce((best, one) => (distance(one) < distance(best) ? one : best)));
+    }
+  }
+
+  function shift(by) {
+    const card = here();
+    if (!card || !isMovable) return false;
+    const row = stages();
+    const stage = row[row.indexOf(stageOf(card)) + by];
+    if (!stage) return;
+    const list = stage.querySelector(".cards");
+    list.scrollTop = 0;
+    move(card, list, list.firstElementChild);
+  }
+
+  function lift(way) {
+    const card = here();
+    if (!card || !isMovable) return false;
+    const other = beside(card, way);
+    if (other) move(card, card.parentElement, way === "next" ? other.nextElementSibling : other);
+  }
+
+  const press = (selector) => () => {
+    const link = here()?.querySelector(selector);
+    if (!link) return false;
+    link.click();
+  };
+
+  for (const [names, act] of [
+    [["ArrowDown", "j"], () => step("next")],
+    [["ArrowUp", "k"], () => step("previous")],
+    [["ArrowLeft", "h"], () => cross(-1)],
+    [["ArrowRight", "l"], () => cross(1)],
+    [["Shift+ArrowLeft"], () => shift(-1)],
+    [["Shift+ArrowRight"], () => shift(1)],
+    [["Shift+ArrowUp"], () => lift("previous")],
+    [["Shift+ArrowDown"], () => lift("next")],
+    [["m"], press(".lead-move")],
+    [["c"], press("a[href^='tel:']")],
+    [["t"], press("a[href$='#composer']")],
+  ]) {
+    for (const name of names) frontdesk.key(name, act);
+  }
+})();

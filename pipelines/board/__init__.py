@@ -1,0 +1,1 @@
+"""The board: a pipeline's leads by stage, with filters, saved views and moves."""

@@ -1,0 +1,212 @@
+"""The board in a real browser: cards move by drag, by key and by menu, and nothing is lost."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from sqlmodel import col
+
+from crm.contacts.models import Contact
+from crm.core.runtime import Runtime
+from crm.core.settings import Settings
+from crm.core.uow import UnitOfWork
+from pipelines.actions import Move, NewLead, create_leads, move_leads
+from pipelines.models import Lead, Stage
+from tests.support.browsing import PASSWORD
+from tests.support.chromium import needs_chromium, open_page
+from tests.support.houses import House, cheap_app, email_of, furnish
+from tests.support.serving import address_of, free_socket, served
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+NAMES = ("Ana Mora", "Bea Kim", "Cleo Park")
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """Where we serve."""
+    with free_socket() as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(settings: Settings, listening: socket.socket) -> Settings:
+    """Settings that name our own address."""
+    return Settings(
+        _env_file=None, **{**settings.model_dump(), "public_url": address_of(listening)}
+    )
+
+
+@pytest.fixture
+def house(runtime: Runtime, clinic: UUID, listening: socket.socket) -> Iterator[House]:
+    """A clinic with three new leads, the last one on top, being served."""
+    app = cheap_app(runtime)
+    made = furnish(runtime, app, clinic)
+    made.set_clock("2027-02-02 10:00")
+    for name in NAMES:
+        made.do(add_lead, name)
+    with served(app, listening):
+        yield made
+    made.close()
+
+
+def add_lead(uow: UnitOfWork, name: str, **fields: object) -> UUID:
+    """Make a lead of somebody."""
+    contact = Contact(name=name, created_at=uow.now)
+    uow.add(contact)
+    [lead] = create_leads(uow, [NewLead(contact.id, **fields)])  # type: ignore[arg-type]
+    return lead.id
+
+
+@dataclass
+class Board:
+    """The board as somebody sees it."""
+
+    page: Page
+    house: House
+
+    def column(self, stage: str) -> Locator:
+        """Return the column of a stage."""
+        return self.page.get_by_role("region", name=stage, exact=True)
+
+    def card(self, name: str) -> Locator:
+        """Return somebody's card."""
+        return self.page.get_by_role("listitem").filter(has=self.name(name))
+
+    def name(self, name: str) -> Locator:
+        """Return the link with somebody's name."""
+        return self.page.get_by_role("link", name=name, exact=True)
+
+    def shows(self, stage: str, *names: str) -> None:
+        """Wait until a column shows these cards, from its top, and counts them."""
+        column = self.column(stage)
+        links = column.locator(".lead-name")
+        expect(links).to_have_text(list(names))
+        expect(column.locator(".stage-count")).to_have_text(f"{len(names)} leads")
+
+    def says(self, words: str) -> None:
+        """Wait until the page says something."""
+        expect(self.page.get_by_role("region", name="Messages")).to_contain_text(words)
+
+    def stands(self, name: str) -> str:
+        """Return the stage where the database has somebody."""
+        [contact] = self.house.all(Contact, col(Contact.name) == name)
+        [lead] = self.house.all(Lead, col(Lead.contact_id) == contact.id)
+        return self.house.stage_of(lead.id)
+
+
+@pytest.fixture
+def board(house: House) -> Iterator[Board]:
+    """The board of somebody of the front desk."""
+    with open_page(1440, 900, may_complain=True) as page:
+        yield open_board(page, house)
+
+
+def open_board(page: Page, house: House) -> Board:
+    """Sign in and open the board."""
+    page.goto(f"{house.runtime.settings.base_url}/sign-in")
+    page.fill("[name=email]", email_of("front_desk", house.clinic))
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/pipeline*")
+    return Board(page, house)
+
+
+def test_a_card_is_dragged_to_another_stage_and_back_by_undo(board: Board) -> None:
+    board.shows("New", "Cleo Park", "Bea Kim", "Ana Mora")
+    board.card("Bea Kim").drag_to(board.column("Contacted").get_by_role("list"))
+    board.says("Moved to Contacted.")
+    board.shows("Contacted", "Bea Kim")
+    board.shows("New", "Cleo Park", "Ana Mora")
+    assert board.stands("Bea Kim") == "Contacted"
+    board.page.get_by_role("button", name="Undo").click()
+    board.shows("New", "Cleo Park", "Bea Kim", "Ana Mora")
+    board.shows("Contacted")
+    assert board.stands("Bea Kim") == "New"
+
+
+def test_a_card_is_dragged_to_another_place_and_stays_there(board: Board) -> None:
+    board.card("Ana Mora").drag_to(board.card("Cleo Park"), target_position={"x": 60, "y": 4})
+    board.shows("New", "Ana Mora", "Cleo Park", "Bea Kim")
+    expect(board.page.locator(".lead-moving")).to_have_count(0)
+    board.page.reload()
+    board.shows("New", "Ana Mora", "Cleo Park", "Bea Kim")
+
+
+def test_cards_are_moved_by_keys_alone(board: Board) -> None:
+    keys = board.page.keyboard
+    keys.press("ArrowDown")
+    expect(board.name("Cleo Park")).to_be_focused()
+    keys.press("ArrowDown")
+    expect(board.name("Bea Kim")).to_be_focused()
+    keys.press("Shift+ArrowRight")
+    board.shows("Contacted", "Bea Kim")
+    expect(board.name("Bea Kim")).to_be_focused()
+    keys.press("ArrowLeft")
+    keys.press("Shift+ArrowDown")
+    board.shows("New", "Ana Mora", "Cleo Park")
+    keys.press("z")
+    board.shows("New", "Bea Kim", "Ana Mora", "Cleo Park")
+    board.name("Ana Mora").focus()
+    keys.press("Enter")
+    expect(board.page.get_by_role("heading", level=1)).to_contain_text("Ana Mora")
+
+
+def test_a_card_is_moved_by_its_menu_and_a_loss_asks_why(board: Board) -> None:
+    board.page.get_by_role("link", name="Move Bea Kim").click()
+    board.page.get_by_role("button", name="Considering").click()
+    board.shows("Considering", "Bea Kim")
+    board.name("Bea Kim").focus()
+    board.page.keyboard.press("m")
+    board.page.get_by_role("button", name="Price").click()
+    board.shows("Lost", "Bea Kim")
+    assert board.stands("Bea Kim") == "Lost"
+
+
+def test_a_loss_without_a_reason_goes_back(board: Board) -> None:
+    board.card("Bea Kim").drag_to(board.column("Lost").get_by_role("list"))
+    expect(board.page.get_by_role("button", name="Price")).to_be_visible()
+    expect(board.page.get_by_role("button", name="Contacted")).to_be_hidden()
+    board.page.keyboard.press("Escape")
+    board.shows("New", "Cleo Park", "Bea Kim", "Ana Mora")
+    board.card("Bea Kim").drag_to(board.column("Lost").get_by_role("list"))
+    board.page.get_by_role("button", name="Price").click()
+    board.shows("Lost", "Bea Kim")
+
+
+def test_a_move_that_was_overtaken_is_put_back_and_says_so(board: Board) -> None:
+    [booked] = board.house.all(Stage, col(Stage.name) == "Booked")
+    [contact] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
+    [lead] = board.house.all(Lead, col(Lead.contact_id) == contact.id)
+    board.house.do(move_leads, [Move(lead.id, booked.id)])
+    board.card("Bea Kim").drag_to(board.column("Contacted").get_by_role("list"))
+    board.says("Changed by someone else. It was put back.")
+    board.shows("Booked", "Bea Kim")
+    board.shows("Contacted")
+    assert board.stands("Bea Kim") == "Booked"
+
+
+def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:
+    for number in range(60):
+        house.do(add_lead, f"Lead {number}")
+    with open_page(1440, 900) as page:
+        board = open_board(page, house)
+        new = board.column("New")
+        expect(new.locator(".lead-card")).to_have_count(25)
+        for count in (50, 63):
+            new.get_by_role("list").evaluate("list => list.scrollTo(0, list.scrollHeight)")
+            expect(new.locator(".lead-card")).to_have_count(count)
+        expect(new.get_by_role("link", name="More leads in this stage")).to_have_count(0)
+
+
+def test_on_a_phone_a_card_moves_by_its_menu(house: House) -> None:
+    with open_page(390, 844) as page:
+        board = open_board(page, house)
+        board.page.get_by_role("link", name="Move Bea Kim").click()
+        board.page.get_by_role("button", name="Contacted").click()
+        board.says("Moved to Contacted.")
+        board.shows("Contacted", "Bea Kim")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
