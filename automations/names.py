@@ -1,10 +1,19 @@
 """What ids are called in a clinic, so that triggers, conditions and steps can be read."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlmodel import col
+
+from crm.core.together import together
+from crm.core.uow import UnitOfWork
+from crm.messaging.models import Template
 from crm.web.language import _
+from pipelines.models import Pipeline, Stage
 
 
 @dataclass(frozen=True)
@@ -26,3 +35,38 @@ class Names:
     def stage(self, stage_id: UUID) -> str:
         """Return a stage's name, with its pipeline's where several have a stage of that name."""
         return self.stages.get(stage_id) or _("no longer there")
+
+
+def names_here(uow: UnitOfWork) -> Names:
+    """Return what the clinic's templates, pipelines and stages are called."""
+    return names_found(together(uow, **names_asked(uow)))
+
+
+def names_asked(uow: UnitOfWork) -> Mapping[str, Any]:
+    """Return what `names_found` reads, to be asked for together with other things."""
+    pipeline = (col(Stage.clinic_id) == col(Pipeline.clinic_id)) & (
+        col(Stage.pipeline_id) == col(Pipeline.id)
+    )
+    ids: Any = (col(Stage.id), col(Pipeline.id).label("pipeline_id"))
+    return {
+        "templates": select(col(Template.id), col(Template.name)).where(
+            col(Template.clinic_id) == uow.clinic_id
+        ),
+        "stages": select(*ids, col(Stage.name), col(Pipeline.name).label("pipeline"))
+        .join(Stage, pipeline)
+        .where(col(Pipeline.clinic_id) == uow.clinic_id),
+    }
+
+
+def names_found(found: Mapping[str, Sequence[Any]]) -> Names:
+    """Return the names that were asked for."""
+    stages = found["stages"]
+    uses = Counter(row.name for row in stages)
+    return Names(
+        templates={row.id: row.name for row in found["templates"]},
+        pipelines={row.pipeline_id: row.pipeline for row in stages},
+        stages={
+            row.id: f"{row.name} ({row.pipeline})" if uses[row.name] > 1 else row.name
+            for row in stages
+        },
+    )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from automations import by_hand, queries, sequences
 from automations.enrollments import end_by_hand
 from automations.models import Enrollment
+from automations.passages import passages_of
 from crm.accounts.deps import ClinicUow, require
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
@@ -177,7 +178,7 @@ def _panel(
         now=uow.now,
         lead_id=lead_id,
         is_swapped=is_swapped,
-        passages=queries.passages_of(uow, lead_id),
+        passages=passages_of(uow, lead_id),
         may_end=_may(request, "leads:write"),
     )
 

@@ -18,7 +18,7 @@ from automations.events import (
     StepTaken,
 )
 from automations.models import Automation, Enrollment, StepRun
-from automations.queries import names_asked, names_found
+from automations.names import names_asked, names_found
 from automations.versions import definitions
 from automations.wording import exit_words, refusal_words, skip_words
 from crm.core.events import EventRow

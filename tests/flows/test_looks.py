@@ -15,9 +15,12 @@ from tests.support.houses import House
 
 
 def shown(house: House) -> tuple[str, str, str]:
-    """Return the classes, the badge and the note of the one text out on the lead's timeline."""
+    """Return the classes, the badge and the note of the one text out on the lead's timeline.
+
+    What has not left yet stands above it, too.
+    """
     page = house.page(f"/leads/{house.all(Lead)[0].id}")
-    [item] = re.findall(r'<li class="(moment moment-out[^"]*)">(.*?)</li>', page, re.DOTALL)
+    [*_, item] = re.findall(r'<li class="(moment moment-out[^"]*)">(.*?)</li>', page, re.DOTALL)
     badge = re.search(r'<span class="badge[^>]*>(.*?)</span>', item[1])
     why = re.search(r'<p class="moment-why">(.*?)</p>', item[1])
     assert badge is not None
@@ -65,6 +68,6 @@ def test_what_waits_says_in_its_own_word_whether_it_is_held(house: House, drain:
     lead_id = house.ask()
     drain(most=10)
     page = house.page(f"/leads/{lead_id}")
-    waiting = page[page.index("Waiting to be sent") : page.index("Timeline")]
-    assert re.search(r'badge bg-yellow-lt"><svg.*#held"></use></svg> Held<', waiting)
+    waiting = page[page.index("Waiting to be sent") : page.index(">Today<")]
+    assert re.search(r'#held"></use></svg></span>.*badge bg-yellow-lt">Held<', waiting, re.DOTALL)
     assert "The clinic holds all automated texts." in waiting

@@ -99,8 +99,12 @@ def send_staff_text(
         due_at=due_at,
         is_overtakable=when.is_overtakable,
     )
+    return _queue(uow, text, address_id)
+
+
+def _queue(uow: UnitOfWork, text: OutboundText, address_id: UUID) -> UUID:
     text_id = queue_texts(uow, [text])[text.dedupe_key]
-    people = {"contact_id": contact_id, "lead_id": lead_id}
+    people = {"contact_id": text.contact_id, "lead_id": text.lead_id}
     uow.emit(TextWritten(order_key=address_id, communication_id=text_id, **people))
     return text_id
 

@@ -93,8 +93,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         is_origin_paused=told.get("is_origin_paused", False),
         is_lead_open=told.get("is_lead_open", True),
         is_holding=row.is_holding_sends,
-        has_sender=row.use_sender_id is not None,
-        is_sender_paused=bool(row.is_paused),
+        **_sender(row),
         is_template_paused=bool(row.is_template_paused),
         useful_until=row.useful_until,
         sent_at=tuple(row.sent_at or ()),
@@ -107,6 +106,10 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         daily_cap=row.daily_cap,
     )
     return Candidate(row, facts, zone_source, told.get("values", {}))
+
+
+def _sender(row: Row[Any]) -> dict[str, bool]:
+    return {"has_sender": row.use_sender_id is not None, "is_sender_paused": bool(row.is_paused)}
 
 
 def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None:

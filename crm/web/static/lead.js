@@ -59,7 +59,7 @@
     const words = by("body")?.value;
     if (!form || words === undefined || words === lastKept) return;
     lastKept = words;
-    htmx.ajax("POST", form.dataset.draft, { source: form.querySelector("#body"), values: { body: words }, swap: "none" });
+    htmx.ajax("POST", form.dataset.draft, { source: document.body, values: { body: words }, swap: "none" });
   }
 
   document.addEventListener("input", (event) => {
@@ -145,17 +145,20 @@
     }
   });
 
+  // A part that is replaced gives its focus on to the one that takes its place.
   let focused = "";
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    focused = event.detail.target.contains(document.activeElement) ? document.activeElement.id : "";
+    if (event.detail.target.contains(document.activeElement)) focused = document.activeElement.id;
   });
-  document.addEventListener("htmx:oobAfterSwap", (event) => {
-    const part = event.detail.target;
-    if (part.id === "composer" || by("composer")?.isSameNode(part)) setUp();
-    const open = by("lead-details")?.querySelector("[data-focus]");
-    if (part.id === "lead-details" && open) open.focus();
-    else if (focused) by(focused)?.focus({ preventScroll: true });
+  document.addEventListener("htmx:load", (event) => {
+    const part = event.detail.elt;
+    if (part.id === "composer") setUp();
+    const open = part.id === "lead-details" && part.querySelector("[data-focus]");
+    const next = open || (focused && part.querySelector(`[id="${focused}"]`));
+    if (!next) return;
     focused = "";
+    next.focus({ preventScroll: true });
+    if (open) next.select?.();
   });
 
   // --- Signs of life, while somebody can see the page.
@@ -168,6 +171,7 @@
     show(by(tab));
     by(id)?.focus();
   };
+  frontdesk.measure = measure;
   frontdesk.key("t", focus("body", "tab-text"));
   frontdesk.key("c", focus("call-said", "tab-call"));
   setUp();

@@ -98,7 +98,11 @@ def send_text(
         return see_other(request, "pipelines:lead", lead_id=lead_id)
     draft = form.draft(ZoneInfo(frame_of(request).zone))
     text_id = send_from_page(uow, made, draft)
-    message = _("The text is sent.") if draft.due_at is None else _("The text will be sent later.")
+    message = (
+        _("The text leaves in 5 seconds.")
+        if draft.due_at is None
+        else _("The text will be sent later.")
+    )
     root = request.scope.get("root_path", "")
     path = request.app.url_path_for(
         "pipelines:withdraw_text", lead_id=lead_id, communication_id=text_id

@@ -33,9 +33,10 @@ from crm.web.pages import see_other
 from crm.web.templating import render
 from crm.web.timeline import Moment
 from pipelines import timeline
+from pipelines.lead.asking import family
 from pipelines.lead.composer import FIELDS, Composer, composer
 from pipelines.lead.details import NAMES, Detail
-from pipelines.lead.queries import Sheet, family, sheet
+from pipelines.lead.queries import Sheet, sheet
 from pipelines.lead.waiting import waiting
 
 Tab = Literal["all", "texts", "calls", "notes", "sequences", "changes"]
@@ -104,6 +105,14 @@ def context(
         "detail_names": {field: _(name) for field, name in NAMES.items()},
         "asked_by": [(value, _(label)) for value, label in ASKED_BY.items()],
         "tabs": [(tab, _(label)) for tab, label in TABS.items() if may_read or tab != "texts"],
+        **_words(found),
+        **_timeline(request, uow, login, lead_id, view),
+    }
+
+
+def _words(found: Sheet) -> dict[str, Any]:
+    """Return the choices that the parts offer, in the reader's language."""
+    return {
         "members": [(one.id, one.name) for one in found.members],
         "fields": [(field, _(name)) for field, name in FIELDS.items()],
         "outcomes": [(outcome, states.call(outcome)[0]) for outcome in OUTCOMES],
@@ -115,7 +124,6 @@ def context(
             if one.suppressed_at is not None
         },
         "purposes": [("care", _("Texts about care")), ("marketing", _("Offers by text"))],
-        **_timeline(request, uow, login, lead_id, view),
     }
 
 

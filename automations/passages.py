@@ -1,0 +1,155 @@
+"""What a lead's page shows of its passages through sequences, read with one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, select
+
+from automations.models import Automation, Enrollment, SequenceVersion, StepRun
+from automations.names import Names, names_asked, names_found
+from automations.steps.base import Step
+from automations.steps.send_text import SendText
+from automations.versions import definitions
+from automations.wording import exit_words, skip_words
+from crm.core.together import together
+from crm.core.uow import UnitOfWork
+from crm.messaging.queries import in_language, template_bodies
+from crm.messaging.rendering import preview
+from crm.web.language import current_language
+
+_enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
+_automations: Any = Automation.__table__  # type: ignore[attr-defined]
+_versions: Any = SequenceVersion.__table__  # type: ignore[attr-defined]
+_runs: Any = StepRun.__table__  # type: ignore[attr-defined]
+
+MOST_STEPS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class StepShown:
+    """One executed step: what it was, when, and why it was skipped if it was."""
+
+    at: datetime
+    label: str
+    skipped: str
+
+
+@dataclass(frozen=True)
+class PassageShown:
+    """A lead's passage through a sequence, as its page shows it.
+
+    `says` is what the next text says, `is_resting` that somebody paused just this passage.
+    `next_step` and `due_at` are what comes next and when at the earliest; both are None once it
+    has ended, and `due_at` is also None while a text is still on its way.
+    """
+
+    id: UUID
+    name: str
+    is_live: bool
+    is_paused: bool
+    is_stuck: bool
+    ended_because: str
+    entered_at: datetime
+    ended_at: datetime | None
+    next_step: str | None
+    due_at: datetime | None
+    steps: Sequence[StepShown]
+    occurrence: int
+    place: int
+    length: int
+    may_skip: bool
+    is_resting: bool
+    says: str
+
+
+def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
+    """Return a lead's passages with their steps, the last begun first."""
+    found = together(
+        uow,
+        passages=_passages(uow, lead_id),
+        runs=_runs_of(uow, lead_id),
+        words=template_bodies(uow),
+        **names_asked(uow),
+    )
+    rows = found["passages"]
+    if not rows:
+        return []
+    runs: dict[UUID, list[Any]] = {}
+    for run in found["runs"]:
+        runs.setdefault(run.enrollment_id, []).append(run)
+    parsed, names = definitions(uow, {row.version_id for row in rows}), names_found(found)
+    texts = {row.id: in_language(row.bodies, current_language()) for row in found["words"]}
+    return [
+        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, texts)
+        for row in rows
+    ]
+
+
+def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
+    c = _enrollments.c
+    its = and_(_automations.c.clinic_id == c.clinic_id, _automations.c.id == c.automation_id)
+    return (
+        select(
+            *(c.id, c.version_id, c.state, c.step, c.awaits, c.due_at, c.dead_at, c.exit_reason),
+            *(c.entered_at, c.ended_at, c.occurrence, c.paused_at, _automations.c.name),
+            (_automations.c.state == "paused").label("is_paused"),
+        )
+        .join(_automations, its)
+        .where(c.clinic_id == uow.clinic_id, c.lead_id == lead_id)
+        .order_by(c.entered_at.desc(), c.id.desc())
+    )
+
+
+def _coming(row: Any, sequence: Sequence[Step]) -> Step | None:
+    """Return the step that comes next: also one whose text is on its way."""
+    at = row.step if row.awaits is None else row.step - 1
+    return sequence[at] if row.state == "live" and at < len(sequence) else None
+
+
+def _passage(
+    row: Any,
+    sequence: Sequence[Step],
+    runs: Sequence[Any],
+    names: Names,
+    texts: Mapping[UUID, str],
+) -> PassageShown:
+    is_live = row.state == "live"
+    coming = _coming(row, sequence)
+    return PassageShown(
+        id=row.id,
+        name=row.name,
+        is_live=is_live,
+        is_paused=row.is_paused,
+        is_stuck=row.dead_at is not None,
+        ended_because=exit_words(row.exit_reason),
+        entered_at=row.entered_at,
+        ended_at=row.ended_at,
+        next_step=coming.words(names) if coming is not None else None,
+        due_at=row.due_at if row.awaits is None else None,
+        steps=[
+            StepShown(run.at, sequence[run.step].words(names), skip_words(run.skipped))
+            for run in runs
+        ],
+        occurrence=row.occurrence,
+        place=min(row.step + (row.awaits is None), len(sequence)),
+        length=len(sequence),
+        may_skip=coming is not None and row.dead_at is None,
+        is_resting=row.paused_at is not None,
+        says=preview(texts.get(coming.template_id, "")) if isinstance(coming, SendText) else "",
+    )
+
+
+def _runs_of(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
+    c, passage = _runs.c, _enrollments.c
+    theirs = select(passage.id).where(
+        passage.clinic_id == uow.clinic_id, passage.lead_id == lead_id
+    )
+    return (
+        select(c.enrollment_id, c.at, c.step, c.outcome["skipped"].astext.label("skipped"))
+        .where(c.clinic_id == uow.clinic_id, c.enrollment_id.in_(theirs))
+        .order_by(c.id.desc())
+        .limit(MOST_STEPS_SHOWN)
+    )

@@ -1,0 +1,134 @@
+"""A lead's page in a real browser: answered, called and noted by mouse, keys and touch."""
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from crm.messaging.segments import measure
+from tests.browser.demo import Demo
+from tests.support.chromium import needs_chromium, open_page
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+Start = Callable[[], Demo]
+
+
+def ask(info: dict[str, Any]) -> str:
+    """Send a request as a program does; return its lead's id."""
+    answer = httpx2.post(
+        f"{info['base_url']}/api/v1/appointment-requests",
+        json={"name": "Maria Garcia", "phone": "+12125550142", "consent": {"sms_care": True}},
+        headers={"Authorization": f"Bearer {info['api_key']}", "Idempotency-Key": str(uuid4())},
+    )
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["lead_id"])
+
+
+def sign_in(page: Page, info: dict[str, Any], role: str = "front_desk") -> None:
+    """Sign in as the demo's user of a role."""
+    user = next(one for one in info["users"] if one["role"] == role)
+    page.goto(f"{info['base_url']}/sign-in")
+    page.get_by_label("Email").fill(user["email"])
+    page.get_by_label("Password").fill(user["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+@pytest.fixture(params=[1440, 390])
+def lead_page(start: Start, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A new lead's page, on a desktop and on a phone."""
+    info = start().info()
+    lead_id = ask(info)
+    with open_page(request.param, 844) as page:
+        sign_in(page, info)
+        page.goto(f"{info['base_url']}/leads/{lead_id}")
+        yield page
+
+
+def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
+    page = lead_page
+    composer, timeline = page.locator("#composer"), page.locator("#timeline")
+    # A template in two clicks, and what it costs is told before the third.
+    page.get_by_label("Insert template").select_option(index=1)
+    expect(composer.get_by_label("Text to Maria Garcia")).to_have_value(re.compile("Maria"))
+    expect(composer).to_contain_text(re.compile(r"\d+ characters · \d texts? · \$0\.0"))
+    composer.get_by_role("button", name="Send text").click()
+    expect(timeline.get_by_role("button", name="Undo").first).to_be_visible()
+    # Taken back in time, its words are there again.
+    page.get_by_role("region", name="Messages").get_by_role("button", name="Undo").click()
+    expect(composer.get_by_label("Text to Maria Garcia")).to_have_value(re.compile("Maria"))
+    # By keys alone.
+    composer.get_by_label("Text to Maria Garcia").fill("Thursday at 4?")
+    page.keyboard.press("Control+Enter")
+    expect(timeline.get_by_text("Thursday at 4?")).to_be_visible()
+    expect(timeline.get_by_text("Delivered").or_(timeline.get_by_text("Sent")).first).to_be_visible(
+        timeout=30_000
+    )
+    # A call in two clicks.
+    composer.get_by_role("tab", name="Log a call").click()
+    composer.get_by_role("button", name="No answer").click()
+    expect(timeline.get_by_text("No answer")).to_be_visible()
+    # A note.
+    composer.get_by_role("tab", name="Note").click()
+    composer.get_by_label("Note for the team").fill("Prefers mornings")
+    composer.get_by_role("button", name="Keep note").click()
+    expect(timeline.get_by_text("Prefers mornings")).to_be_visible()
+
+
+def test_details_are_changed_where_they_stand(lead_page: Page) -> None:
+    page = lead_page
+    details = page.locator("#lead-details")
+    details.get_by_role("link", name="Change: Value").click()
+    expect(details.get_by_label("Value")).to_be_focused()
+    details.get_by_label("Value").fill("4,800")
+    page.keyboard.press("Enter")
+    expect(details.get_by_text("$4,800")).to_be_visible()
+    page.get_by_label("New tag").fill("Nervous")
+    page.keyboard.press("Enter")
+    expect(page.locator("#lead-tags").get_by_text("Nervous", exact=True)).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0
+
+
+def test_what_was_typed_waits_on_the_server(lead_page: Page) -> None:
+    page = lead_page
+    body = page.get_by_label("Text to Maria Garcia")
+    with page.expect_response(re.compile("/draft$")):
+        body.press_sequentially("H")
+    with page.expect_response(re.compile("/draft$")):
+        body.fill("Hi {{ first_name }}, Thursday?")
+    expect(page.locator("#count")).to_contain_text("Hi Maria, Thursday?")
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+    page.reload()
+    expect(body).to_have_value("Hi {{ first_name }}, Thursday?")
+
+
+def test_the_browser_counts_as_the_server_does(start: Start) -> None:
+    info = start().info()
+    chance = random.Random(7)
+    letters = "abc ABC 123 é ñ ü Δ € ^ { } [ ] ~ | \\ \n í ó á ¿ 😀 日 '\u2019"
+    texts = ["".join(chance.choices(letters, k=length)) for length in range(0, 330, 3)]
+    texts += ["a" * n for n in (160, 161, 306, 307)] + ["í" * n for n in (70, 71, 134, 135)]
+    with open_page() as page:
+        sign_in(page, info)
+        page.goto(f"{info['base_url']}/leads/{ask(info)}")
+        counted = page.evaluate(
+            """(texts) => {
+              const rules = JSON.parse(document.getElementById("count-words").dataset.rules);
+              return texts.map((text) => frontdesk.measure(text, rules));
+            }""",
+            texts,
+        )
+    for text, there in zip(texts, counted, strict=True):
+        here = measure(text)
+        assert (there["isGsm"], there["units"], there["parts"]) == (
+            here.encoding == "GSM-7",
+            here.units,
+            here.parts,
+        ), text
