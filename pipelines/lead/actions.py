@@ -136,11 +136,24 @@ def keep_draft(uow: UnitOfWork, lead_id: UUID, words: str) -> None:
     An emptied draft gives up the claim. Raises NotFound.
     """
     draft = _draft(uow, lead_id, words) if words.strip() else None
+    if (draft is not None) != _is_writing(uow, lead_id):
+        # Whoever has the lead before him sees it now, not with his next sign of life.
+        uow.tell("answer.claimed", lead_id=lead_id)
     _visit(
         uow,
         lead_id,
         {"seen_at": uow.now, "wrote_at": uow.now if draft else None, "draft": draft},
     )
+
+
+def _is_writing(uow: UnitOfWork, lead_id: UUID) -> bool:
+    mine = select(col(Visit.id)).where(
+        col(Visit.clinic_id) == uow.clinic_id,
+        col(Visit.lead_id) == lead_id,
+        col(Visit.user_id) == uow.principal.id,
+        col(Visit.wrote_at) > uow.now - CLAIMED_FOR,
+    )
+    return uow.session.scalar(mine) is not None
 
 
 def drop_draft(uow: UnitOfWork, lead_id: UUID) -> None:
