@@ -134,8 +134,23 @@ def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
     # As written in the index, which no parameter would be seen to fit.
     heard = [TextReceived.name, AddressSuppressed.name]
     is_heard = _events.c.name.in_(bindparam("heard", heard, expanding=True, literal_execute=True))
+    # A text that answers none of ours is about whatever its sender asked for last.
+    leads = _leads.alias()
+    last_lead = (
+        select(leads.c.id)
+        .where(
+            leads.c.clinic_id == _events.c.clinic_id, leads.c.contact_id == _events.c.contact_id
+        )
+        .order_by(leads.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    e = _events.c
     latest = (
-        select(_events)
+        select(
+            *(e.clinic_id, e.id, e.at, e.name, e.payload),
+            func.coalesce(e.lead_id, last_lead).label("lead_id"),
+        )
         .where(_events.c.clinic_id == uow.clinic_id, is_heard)
         .order_by(_events.c.seq.desc())
         .limit(LATEST)
