@@ -26,7 +26,7 @@ from crm.core.work import Work
 from crm.messaging import models as messaging_models
 from crm.messaging import pages as messaging_pages
 from crm.messaging import queries as messaging_queries
-from crm.messaging import sandbox_pages
+from crm.messaging import sandbox_pages, template_pages
 from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
 from crm.messaging.settling import SETTLEMENTS
@@ -107,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lead_pages.router,
     automations_pages.router,
     messaging_pages.router,
+    template_pages.router,
     sandbox_pages.router,
     twilio.router,
     work_pages.router,
@@ -172,6 +173,16 @@ SETTINGS: tuple[NavEntry, ...] = (
         *(N_("Lost reasons"), "/settings/lost-reasons", "lost", "pipelines:write"),
         group=_LEADS,
         hint=N_("Why a lead may be lost"),
+    ),
+    NavEntry(
+        *(N_("Request forms"), "/settings/forms", "request", "pipelines:write"),
+        group=_LEADS,
+        hint=N_("What people are asked on your site, and what they agree to"),
+    ),
+    NavEntry(
+        *(N_("Templates"), "/settings/templates", "template", "templates:write"),
+        group=_LEADS,
+        hint=N_("What texts say, in English and Spanish"),
     ),
     NavEntry(
         *(N_("Team"), "/settings/team", "team", "members:write"),

@@ -97,6 +97,12 @@ def default_text(clinic: str, language: str, purpose: Purpose) -> str:
     return texts.get(language, texts["en"]).format(clinic=clinic)
 
 
+def what_it_lacks(text: str, clinic: str) -> list[str]:
+    """Return what the words of a consent must say and do not: who texts, STOP, HELP (LAW-30)."""
+    folded = text.casefold()
+    return [word for word in (clinic, "STOP", "HELP") if word.casefold() not in folded]
+
+
 def default_wording(uow: UnitOfWork, clinic: str, language: str, purpose: Purpose) -> Wording:
     """Return the default words in the clinic's name, published if its name is new."""
     text = default_text(clinic, language, purpose)

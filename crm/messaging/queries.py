@@ -183,3 +183,42 @@ def template_words(
 def in_language(bodies: Mapping[str, str], language: str) -> str:
     """Return the words in a language, or in any where it has none."""
     return bodies.get(language) or next((body for body in bodies.values() if body), "")
+
+
+@dataclass(frozen=True)
+class TemplateShown:
+    """A template with its published words by language; `number` counts its versions."""
+
+    id: UUID
+    name: str
+    message_class: str
+    is_paused: bool
+    version_id: UUID
+    number: int
+    bodies: Mapping[str, str]
+
+
+def templates_shown(uow: UnitOfWork, template_id: UUID | None = None) -> list[TemplateShown]:
+    """Return the clinic's templates, or one, by name."""
+    rows = uow.session.execute(
+        select(
+            col(Template.id),
+            col(Template.name),
+            col(Template.message_class),
+            col(Template.paused_version_id) == col(Template.version_id),
+            col(TemplateVersion.id),
+            col(TemplateVersion.number),
+            col(TemplateVersion.bodies),
+        )
+        .join(
+            TemplateVersion,
+            (col(TemplateVersion.clinic_id) == col(Template.clinic_id))
+            & (col(TemplateVersion.id) == col(Template.version_id)),
+        )
+        .where(
+            col(Template.clinic_id) == uow.clinic_id,
+            *([] if template_id is None else [col(Template.id) == template_id]),
+        )
+        .order_by(func.lower(col(Template.name)), col(Template.id))
+    )
+    return [TemplateShown(*row) for row in rows]

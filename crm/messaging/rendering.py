@@ -189,6 +189,21 @@ def compile(source: str) -> Compiled:
     return Compiled(template, MappingProxyType(lines))
 
 
+def merge_fields() -> list[tuple[str, str]]:
+    """Return what a template may say, each as it is written and as people call it."""
+    return [("{{ " + name + " }}", _(what)) for name, what in _NAMED.items()]
+
+
+def why_refused(source: str) -> str:
+    """Return in which line a template cannot be used and why; nothing for one that can."""
+    try:
+        check(source)
+    except TemplateRefused as refused:
+        reason = _(refused.message, **refused.params)
+        return _("Line %(line)s: %(reason)s", line=refused.line, reason=reason)
+    return ""
+
+
 def preview(source: str) -> str:
     """Return what a template says, with "[first name]" and the like where values come in."""
     try:

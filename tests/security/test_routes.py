@@ -46,6 +46,7 @@ PUBLIC = {
     "reset_password",
     "intake:form",
     "intake:embed",
+    "intake:embed_script",
     "intake:sent",
     "intake:send_form",
     "webhooks:twilio_message",

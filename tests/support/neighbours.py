@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import col, select
 
+from crm.accounts import cli
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
 from crm.accounts.models import Membership
@@ -26,7 +27,11 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "to_stage_id": ("stages", "kind = 'lost'"),
     "stage_id": ("stages", "kind <> 'open' AND kind <> 'lost' AND removed_at IS NULL"),
     "reason_id": ("lost_reasons", "removed_at IS NULL"),
-    "member_id": ("memberships", "role = 'provider' AND ended_at IS NULL"),
+    "member_id": (
+        "memberships",
+        "ended_at IS NULL AND user_id IN (SELECT id FROM users WHERE email LIKE 'spare%')",
+    ),
+    "version_id": ("template_versions", "true"),
     "pipeline": ("pipelines", "true"),
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
@@ -66,6 +71,10 @@ def live_through(house: House, drain: Drain) -> None:
     drain()
     house.do(_furnish_more)
     _work_on(house, lead_id)
+    for number in range(2):
+        email = f"spare-{number}@{house.clinic.hex[-12:]}.example"
+        database, clinic_id = house.runtime.database, house.clinic
+        cli.user_add(database, clinic_id=clinic_id, email=email, name="Spare", role="provider")
 
 
 def _work_on(house: House, lead_id: UUID) -> None:

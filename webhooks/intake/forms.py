@@ -138,6 +138,13 @@ def show_embedded_form(request: Request, form_key: str) -> Response:
     return _show(request, form_key)
 
 
+@router.get("/embed.js", name="intake:embed_script")
+def embed_script(request: Request) -> Response:
+    """Give the clinics' sites what puts a form into their pages, at an address that stays."""
+    script = web_of(request).assets.by_name["embed.js"]
+    return Response(script.body, media_type=script.media_type)
+
+
 @router.get("/f/{form_key}/sent", name="intake:sent")
 def show_form_sent(request: Request, form_key: str) -> Response:
     """Say that the request has arrived, when somebody answers, and whom to call meanwhile."""

@@ -47,6 +47,7 @@ def show(
         request,
         "webhooks/form.html",
         rejected.problem.status if rejected else 200,
+        is_framed=_is_framed(request),
         form=form,
         choices=[("", _("Please choose")), *((name, name) for name in form.services)],
         action=_with_frame(request, f"?lang={current_language()}"),
@@ -71,6 +72,7 @@ def show_sent(request: Request, form: ShownForm, now: datetime) -> Response:
     response = render(
         request,
         "webhooks/form_sent.html",
+        is_framed=_is_framed(request),
         clinic=form.clinic,
         answer=when_answered(form.clinic, now),
         phone=formats.phone(phone, form.clinic.region) if phone else "",

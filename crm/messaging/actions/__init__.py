@@ -8,10 +8,12 @@ from crm.messaging.actions.queuing import OutboundText, queue_texts, release_hel
 from crm.messaging.actions.setup import (
     add_sender,
     add_template,
+    new_template,
     pause_account,
     resume_account,
     resume_sending,
     resume_template,
+    save_template,
 )
 from crm.messaging.actions.staff import AlreadyLeft, OptedOut, When, send_staff_text, withdraw_text
 
@@ -24,6 +26,7 @@ __all__ = [
     "add_template",
     "hold_sends",
     "log_call",
+    "new_template",
     "opt_out_told_staff",
     "pause_account",
     "queue_texts",
@@ -33,6 +36,7 @@ __all__ = [
     "resume_account",
     "resume_sending",
     "resume_template",
+    "save_template",
     "send_staff_text",
     "void_texts",
     "withdraw_overtaken",

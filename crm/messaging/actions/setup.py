@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from crm.core.errors import Invalid
+from crm.accounts.actions import lock_settings
+from crm.core.errors import N_, Invalid, StaleVersion
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
 from crm.messaging.actions.queuing import RESERVED_CLASSES, release_held
 from crm.messaging.models import ChannelAccount, Communication, Sender, Template, TemplateVersion
 from crm.privacy.actions import audit
+from crm.web.language import _
 
 PAUSED, RESUMED = "account.paused", "account.resumed"
 TEMPLATE_PAUSED, TEMPLATE_RESUMED = "template.paused", "template.resumed"
@@ -40,6 +42,47 @@ def add_template(
     if template is None:
         template = Template(name=name, message_class=message_class, created_at=uow.now)
         uow.add(template)
+    template.message_class = message_class
+    _publish(uow, template, bodies)
+    return template
+
+
+def new_template(
+    uow: UnitOfWork, name: str, bodies: Mapping[str, str], message_class: str
+) -> Template:
+    """Add a template under a name of its own. Raises Invalid, naming the fields."""
+    lock_settings(uow)
+    free, words = _free_name(uow, name), _checked(bodies)
+    return add_template(uow, free, words, message_class)
+
+
+def save_template(
+    uow: UnitOfWork, template_id: UUID, version_id: UUID, name: str, bodies: Mapping[str, str]
+) -> Template:
+    """Publish other words of a template, or rename it; the same words make no new version.
+
+    `version_id` is the one that was edited. Raises NotFound, StaleVersion, Invalid.
+    """
+    lock_settings(uow)
+    template = uow.get(Template, template_id)
+    statement = select(Template).where(
+        col(Template.clinic_id) == uow.clinic_id, col(Template.id) == template.id
+    )
+    fresh = statement.with_for_update().execution_options(populate_existing=True)
+    template = uow.session.scalars(fresh).one()
+    current = uow.get(TemplateVersion, template.version_id) if template.version_id else None
+    words = _checked(bodies)
+    if current is not None and current.id != version_id:
+        raise StaleVersion(N_("What you typed is still here. Save again, and it replaces theirs."))
+    template.name = _free_name(uow, name, template)
+    if current is None or current.bodies != words:
+        _publish(uow, template, words)
+    uow.session.flush()
+    return template
+
+
+def _publish(uow: UnitOfWork, template: Template, bodies: Mapping[str, str]) -> None:
+    """Give a locked template its next version."""
     numbers = select(col(TemplateVersion.number)).where(
         col(TemplateVersion.clinic_id) == uow.clinic_id,
         col(TemplateVersion.template_id) == template.id,
@@ -49,11 +92,45 @@ def add_template(
         template_id=template.id, number=number, bodies=dict(bodies), created_at=uow.now
     )
     uow.add(version)
-    template.version_id, template.message_class = version.id, message_class
+    template.version_id = version.id
     uow.session.flush()
     if template.paused_version_id is not None:
         _speak_anew(uow, template.paused_version_id, version.id)
-    return template
+
+
+def _free_name(uow: UnitOfWork, name: str, own: Template | None = None) -> str:
+    wanted = " ".join(name.split())
+    if not wanted:
+        raise Invalid(_("Give it a name."), field="name")
+    taken = uow.session.execute(
+        select(col(Template.id), col(Template.name)).where(col(Template.clinic_id) == uow.clinic_id)
+    )
+    if any(
+        each.name.casefold() == wanted.casefold()
+        for each in taken
+        if own is None or each.id != own.id
+    ):
+        raise Invalid(_("There is one of this name already."), field="name")
+    return wanted
+
+
+def _checked(bodies: Mapping[str, str]) -> dict[str, str]:
+    """Return the words by language, without those left empty. Raises Invalid, naming each field."""
+    words = {
+        language: source.replace("\r\n", "\n").strip()
+        for language, source in bodies.items()
+        if source.strip()
+    }
+    wrong = {
+        f"body_{language}": refusal
+        for language, source in words.items()
+        if (refusal := rendering.why_refused(source))
+    }
+    if not words:
+        wrong = {"body_en": _("Write what it says, in one language at least.")}
+    if wrong:
+        raise Invalid(fields=wrong)
+    return words
 
 
 def _speak_anew(uow: UnitOfWork, old: UUID, new: UUID) -> None:
