@@ -82,6 +82,6 @@ def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
         show(page, webs.one, "/pipeline")
         other = page.context.new_page()
         other.goto(f"{webs.two.url}/pipeline")
-        other.locator("details.menu-end summary").click()
+        other.locator("details", has_text="Sign out").locator("summary").click()
         other.get_by_role("button", name="Sign out").click()
         page.wait_for_url("**/sign-in*", timeout=60_000)

@@ -12,7 +12,6 @@ const { PurgeCSS } = createRequire(join(packages, "package.json"))("purgecss");
 
 const SCRIPTS = {
   "htmx.js": "htmx.org/dist/htmx.min.js",
-  "sse.js": "htmx-ext-sse/sse.js",
   "sortable.js": "sortablejs/Sortable.min.js",
 };
 const FONT = "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2";
