@@ -149,3 +149,10 @@ def test_the_page_that_wrote_is_named_by_its_id_and_by_nothing_else(house: House
         assert browser.post(f"/leads/{lead_id}/move", data=fields, headers=headers).is_redirect
     assert [each.client_id for each in told] == [page, None]
     assert told[0].news == (News("lead.stage_changed", lead_id, lead.contact_id),)
+
+
+def test_a_part_of_a_page_asked_for_after_the_sign_in_is_over_reloads_the_page(
+    house: House,
+) -> None:
+    answer = house.visitor().get("/pipeline", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-refresh"]) == (401, "true")

@@ -85,3 +85,29 @@ def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
         other.locator("details", has_text="Sign out").locator("summary").click()
         other.get_by_role("button", name="Sign out").click()
         page.wait_for_url("**/sign-in*", timeout=60_000)
+
+
+def test_tasks_requests_and_texts_show_everywhere(webs: Webs) -> None:
+    house, title = webs.house, "Call the insurer back"
+    with open_page() as mine:
+        sign_in(mine, webs.one, house)
+        tasks, board = mine.context.new_page(), mine.context.new_page()
+        show(tasks, webs.two, "/tasks")
+        show(board, webs.two, "/pipeline")
+        expect(board.get_by_role("link", name="Robin Vale")).to_have_count(0)
+
+        mine.goto(f"{webs.one.url}/tasks/new")
+        mine.get_by_label("What is to be done?").fill(title)
+        mine.get_by_role("button", name="Add task").click()
+        expect(tasks.get_by_role("link", name=title)).to_be_visible()
+        show(mine, webs.one, "/tasks")
+        mine.get_by_role("button", name=f"Done: {title}").click()
+        expect(tasks.get_by_role("link", name=title)).to_have_count(0)
+
+        lead_id = webs.ask()
+        expect(board.get_by_role("link", name="Robin Vale")).to_be_visible()
+        expect(tasks.locator(".bell summary")).to_contain_text("1")
+        show(board, webs.two, f"/leads/{lead_id}")
+        expect(board.get_by_text("Hi Robin, this is")).to_have_count(0)
+        webs.start_worker()
+        expect(board.get_by_text("Hi Robin, this is").first).to_be_visible(timeout=60_000)

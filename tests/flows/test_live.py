@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGTERM
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from crm.core.runtime import Runtime
 from pipelines.models import Stage
 from tests.fakes.waiting import until
-from tests.support.houses import NAME, PHONE, House
+from tests.support.houses import House
 from tests.support.streams import CLOSED, listening
 from tests.support.webs import Webs, open_webs
 
@@ -21,21 +21,6 @@ def webs(house: House, runtime: Runtime, tmp_path: Path) -> Iterator[Webs]:
     """Two web processes."""
     with open_webs(house, runtime, tmp_path) as opened:
         yield opened
-
-
-def ask(webs: Webs, phone: str = PHONE) -> UUID:
-    """Ask for an appointment at one process; return the lead's id."""
-    answer = httpx2.post(
-        f"{webs.one.url}/api/v1/appointment-requests",
-        json={"name": NAME, "phone": phone, "consent": {"sms_care": True}},
-        headers={
-            "Authorization": f"Bearer {webs.house.api_key}",
-            "Idempotency-Key": str(uuid4()),
-        },
-        timeout=30,
-    )
-    assert answer.status_code == 202, answer.text
-    return UUID(answer.json()["lead_id"])
 
 
 def move(webs: Webs, cookie: str, lead_id: UUID, name: str) -> httpx2.Response:
@@ -54,7 +39,7 @@ def test_a_write_in_one_process_is_told_by_the_others_stream(
         listening(webs.two.url, cookie, "board") as board,
         listening(webs.two.url, stranger, "board") as other,
     ):
-        lead_id = ask(webs)
+        lead_id = webs.ask()
         board.until("board", str(lead_id))
         with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
             assert move(webs, cookie, lead_id, "Contacted").status_code == 303
@@ -67,7 +52,7 @@ def test_a_write_in_one_process_is_told_by_the_others_stream(
 
 def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
     cookie = webs.cookie()
-    lead_id = ask(webs)
+    lead_id = webs.ask()
     with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
         lead.until(f"lead-{lead_id}")
         before = len(webs.house.sent())
@@ -79,7 +64,7 @@ def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
 def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
     cookie = webs.cookie()
     with listening(webs.two.url, cookie, "board") as board:
-        lead_id = ask(webs)
+        lead_id = webs.ask()
         board.until("board", str(lead_id))
     with listening(webs.two.url, cookie, "board", age=30) as again:
         # Or all of it, where the process has not heard long enough to know.
@@ -88,7 +73,7 @@ def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
 
 def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
     cookie = webs.cookie()
-    lead_id = ask(webs)
+    lead_id = webs.ask()
     with listening(webs.two.url, cookie, "board", age=0) as board:
         webs.valkey.stop()
         assert move(webs, cookie, lead_id, "Contacted").status_code == 303

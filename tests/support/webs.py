@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import httpx2
 
@@ -15,7 +16,7 @@ from tests.fakes.waiting import until
 from tests.faults.practice import duration
 from tests.faults.processes import command_of, free_port, spawn
 from tests.support.browsing import hidden_fields
-from tests.support.houses import House
+from tests.support.houses import NAME, PHONE, House
 
 SOON = 60.0
 
@@ -85,6 +86,20 @@ class Webs:
     def _web(self, name: str, port: int | None = None) -> Web:
         port = port or free_port()
         return Web(port, self._spawn(command_of("web", port), name))
+
+    def ask(self, phone: str = PHONE) -> UUID:
+        """Ask the first one for an appointment, with consent; return the lead's id."""
+        answer = httpx2.post(
+            f"{self.one.url}/api/v1/appointment-requests",
+            json={"name": NAME, "phone": phone, "consent": {"sms_care": True}},
+            headers={
+                "Authorization": f"Bearer {self.house.api_key}",
+                "Idempotency-Key": str(uuid4()),
+            },
+            timeout=30,
+        )
+        assert answer.status_code == 202, answer.text
+        return UUID(answer.json()["lead_id"])
 
     def start_worker(self) -> None:
         """Start a worker for all queues."""
