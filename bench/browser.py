@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from crm.web.forms import CSRF_FIELD
 
 _TOKEN = re.compile(rf'name="{CSRF_FIELD}" value="([^"]+)"')
+_TOTAL = re.compile(r"total;dur=([\d.]+)")
 _PATIENCE_S = 30
 
 
@@ -23,6 +24,7 @@ class Browser:
         self._origin = base_url
         self._token = ""
         self.sent_ns = 0
+        self.took_ms = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -37,17 +39,17 @@ class Browser:
         self.get("/pipeline")
 
     def get(self, path: str) -> str:
-        """Load a page, and remember its token for forms."""
+        """Load a page, and remember its token for forms; `took_ms` is what the server says."""
         page = self._ask("GET", path, None, (200,))
         found = _TOKEN.search(page)
         self._token = found[1] if found else self._token
         return page
 
-    def post(self, path: str, fields: dict[str, str]) -> None:
+    def post(self, path: str, fields: dict[str, str], wanted: int = 303) -> None:
         """Send a form of the page that is open; `sent_ns` is when, on the monotonic clock."""
         body = urlencode({**fields, CSRF_FIELD: self._token})
         self.sent_ns = time.monotonic_ns()
-        self._ask("POST", path, body, (303,))
+        self._ask("POST", path, body, (wanted,))
 
     def _ask(self, method: str, path: str, body: str | None, wanted: tuple[int, ...]) -> str:
         headers = {
@@ -63,6 +65,8 @@ class Browser:
             self._connection.close()
             answer = self._send(method, path, body, headers)
         page = answer.read().decode()
+        told = _TOTAL.search(answer.headers.get("Server-Timing", ""))
+        self.took_ms = float(told[1]) if told else 0.0
         if answer.status not in wanted:
             raise RuntimeError(f"{method} {path} was answered with {answer.status}")
         for line in answer.headers.get_all("Set-Cookie", []):

@@ -25,7 +25,7 @@ from crm.core.uow import UnitOfWork
 from crm.furnishing import furnish
 from crm.messaging.actions import add_sender
 
-EMAIL, PASSWORD = "desk@crowd.example", "a-long-password-of-the-bench"
+EMAIL, PASSWORD = "owner@crowd.example", "a-long-password-of-the-bench"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -38,7 +38,7 @@ _PREPARE = """
 CREATE OR REPLACE FUNCTION pg_temp.id_at(at timestamptz) RETURNS uuid LANGUAGE sql AS $$
     SELECT (
         lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7'
-        || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15)
+        || substr(gen_random_uuid()::text, 16)
     )::uuid
 $$;
 CREATE OR REPLACE FUNCTION pg_temp.name_of(number int) RETURNS text LANGUAGE sql AS $$
@@ -85,7 +85,7 @@ class Crowd:
 
 
 def fill(runtime: Runtime, connection: Connection, crowd: Crowd) -> None:
-    """Make the clinics; in the first one somebody signs in with `EMAIL`.
+    """Make the clinics; the owner of the first one signs in with `EMAIL`.
 
     `connection` is the superuser's, to the runtime's database.
     """
@@ -121,8 +121,8 @@ def _add_user(runtime: Runtime, clinic_id: UUID) -> UUID:
         runtime.database,
         clinic_id=clinic_id,
         email=EMAIL,
-        name="Front desk",
-        role="front_desk",
+        name="Owner",
+        role="owner",
         password=PASSWORD,
     )
 

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from crm.accounts.models import User
 from crm.contacts.models import Address, Contact, ContactAddress
+from crm.contacts.queries import canonical_of
 from crm.core.bulk import among
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
@@ -220,7 +221,7 @@ def _matching(uow: UnitOfWork, filters: Filters, *columns: Any) -> Select[Any]:
 def _cards() -> Select[*tuple[Any, ...]]:
     """Return the select of cards in their order: the fields of `Card`, and `Stage` for filters."""
     person = aliased(Contact)
-    canonical = func.coalesce(col(Contact.merged_into_id), col(Contact.id))
+    canonical = canonical_of(Contact)
     return (
         select(
             *(col(Lead.stage_id), col(Lead.id), col(Lead.rank), col(person.name)),

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from crm.compliance.events import AddressSuppressed
 from crm.contacts.models import Contact
+from crm.contacts.queries import canonical_of
 from crm.core.events import EventRow
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
@@ -189,7 +190,7 @@ def _about_leads(uow: UnitOfWork, user_id: Whose, latest: Any, kind: Any, at: An
             person,
             and_(
                 person.c.clinic_id == _contacts.c.clinic_id,
-                person.c.id == func.coalesce(_contacts.c.merged_into_id, _contacts.c.id),
+                person.c.id == canonical_of(_contacts.c),
             ),
         )
         .where(is_mine, at > uow.now - HORIZON)

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from crm.accounts.models import Clinic, User
 from crm.contacts.models import Contact
+from crm.contacts.queries import canonical_of
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from pipelines.tasks.models import Task
@@ -128,7 +129,7 @@ def _rows(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
     )
     canonical = and_(
         col(person.clinic_id) == col(Contact.clinic_id),
-        col(person.id) == func.coalesce(col(Contact.merged_into_id), col(Contact.id)),
+        col(person.id) == canonical_of(Contact),
     )
     return (
         select(

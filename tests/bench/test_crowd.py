@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
 
-from bench.crowd import EMAIL, PASSWORD, Crowd, fill
+from bench.crowd import EMAIL, PASSWORD, Crowd
 from crm.core.models import metadata
 from crm.core.runtime import Runtime
 from tests.support.browsing import open_browser
+from tests.support.crowds import crowded
 from tests.support.houses import cheap_app
 from tests.support.servers import TestServers
 
@@ -17,13 +17,9 @@ CROWD = Crowd(clinics=2, leads=40)
 
 
 @pytest.fixture
-def connection(
-    runtime: Runtime, servers: TestServers, database_url: str
-) -> Iterator[psycopg.Connection]:
-    database = make_url(database_url).database
-    url = make_url(servers.admin_url).set(drivername="postgresql", database=database)
-    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as opened:
-        fill(runtime, opened, CROWD)
+def connection(runtime: Runtime, servers: TestServers) -> Iterator[psycopg.Connection]:
+    """The superuser's, to a database with a small crowd."""
+    with crowded(runtime, servers, CROWD) as opened:
         yield opened
 
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,11 +31,24 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+_TELL_REFUSALS = """
+document.addEventListener("securitypolicyviolation", (event) => console.error(
+  `refused by ${event.violatedDirective}: ${event.blockedURI} on ${location.pathname}`
+));
+"""
+
+
 @contextmanager
 def open_page(
-    width: int = 1280, height: int = 800, *, may_complain: bool = False
+    width: int = 1280,
+    height: int = 800,
+    *,
+    theme: Literal["light", "dark"] = "light",
+    has_scripts: bool = True,
+    may_complain: bool = False,
 ) -> Iterator[Page]:
-    """Open a page that reaches loopback only; what it logs or asks of others fails the test.
+    """Open a page that reaches loopback only; what it logs or asks of others fails the test, and
+    so does what its content policy refuses.
 
     `may_complain` is for a page whose server goes away.
     """
@@ -54,8 +68,13 @@ def open_page(
         browser = playwright.chromium.launch(
             executable_path=Path(path), chromium_sandbox=False, args=switches
         )
-        context = browser.new_context(viewport={"width": width, "height": height})
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            java_script_enabled=has_scripts,
+        )
         context.route("**/*", only_loopback)
+        context.add_init_script(_TELL_REFUSALS)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

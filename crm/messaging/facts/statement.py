@@ -10,6 +10,7 @@ from sqlalchemy.types import Uuid
 from crm.accounts.models import Clinic
 from crm.compliance.models import Consent, Suppression
 from crm.contacts.models import Address, Contact
+from crm.contacts.queries import canonical_of
 from crm.core.bulk import given
 from crm.core.events import EventRow
 from crm.messaging.events import TextReceived
@@ -170,7 +171,7 @@ def _statement() -> Select[Any]:
         .join(clinic, clinic.c.id == _text.clinic_id)
         .join(address, _of(address, _text.address_id))
         .outerjoin(contact, _of(contact, _text.contact_id))
-        .outerjoin(canonical, _of(canonical, coalesce(contact.c.merged_into_id, contact.c.id)))
+        .outerjoin(canonical, _of(canonical, canonical_of(contact.c)))
         .outerjoin(version, _of(version, _text.template_version_id))
         .outerjoin(template, _of(template, version.c.template_id))
         .join(history, true())
