@@ -139,9 +139,7 @@ def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
     leads = _leads.alias()
     last_lead = (
         select(leads.c.id)
-        .where(
-            leads.c.clinic_id == _events.c.clinic_id, leads.c.contact_id == _events.c.contact_id
-        )
+        .where(leads.c.clinic_id == _events.c.clinic_id, leads.c.contact_id == _events.c.contact_id)
         .order_by(leads.c.id.desc())
         .limit(1)
         .scalar_subquery()
