@@ -159,14 +159,15 @@ def test_a_leads_page_shows_its_sequences_with_their_steps_and_what_comes_next(
 
     page = signed_in("front_desk").get(f"/leads/{lead_id}").text
 
-    panel = page[page.index("Sequences</h2>") :]
-    assert "Next: Send the text “Hello”" in panel
+    panel = page[page.index("Next automatic step</h2>") :]
+    assert "<b>Send the text “Hello”</b>" in panel
+    assert "step 3 of 3" in panel
     assert "Wait 1 day" in panel
     assert "Wait for" not in page
     assert "Step skipped: Send the text “Hello”" in page
     assert "skipped: its conditions were not met" in panel
     assert "moved to another stage" in panel
-    assert panel.count("End the sequence") == 1
+    assert panel.count('/end" hx-post') == 1
     assert "Sequence “First” started" in page
     assert "Sequence “Second” ended" in page
 
@@ -180,9 +181,9 @@ def test_what_waits_for_a_text_or_comes_to_its_end_says_so(
 
     panel = signed_in("provider").get(f"/leads/{lead_id}/enrollments").text
 
-    assert "Next: the end" in panel
-    assert "once the text was sent" in panel
-    assert "End the sequence" not in panel
+    assert "<b>Send the text “Hello”</b>" in panel
+    assert "as soon as it may leave" in panel
+    assert "/end" not in panel
 
 
 def test_a_lead_without_sequences_says_so_in_the_readers_language(
