@@ -40,7 +40,8 @@ def _waiting(uow: UnitOfWork, sheet: Sheet, row: Any, *, with_words: bool) -> Wa
     is_dead = row.dead_at is not None and row.status == "queued"
     is_by_hand = row.origin_kind == "user"
     due_at = None if row.held_reason in BY_PERSON else row.due_at
-    is_leaving = row.status != "queued" or (due_at is not None and due_at < sheet.now + SOON)
+    is_due = due_at is not None and due_at < sheet.now + SOON
+    is_leaving = row.status == "sending" or (row.status == "queued" and is_due and not is_dead)
     is_readable = with_words and is_by_hand and row.body
     return Waiting(
         id=row.id,
