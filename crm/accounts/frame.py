@@ -1,5 +1,6 @@
 """What stands around the pages of a signed-in user."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -46,12 +47,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         clinic_name=who.clinic.name,
         user_name=who.user.name,
         nav=[_item(entry, who, root) for entry in entries if not entry.group],
-        sections=[
-            NavGroup(
-                _(group), [_item(entry, who, root) for entry in entries if entry.group == group]
-            )
-            for group in dict.fromkeys(entry.group for entry in entries if entry.group)
-        ],
+        sections=_sections(entries, who, root),
         links=_links(request, who, root),
         stream=f"{root}{request.app.url_path_for('accounts:live')}",
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
@@ -65,6 +61,14 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         theme=who.user.theme,
         has_shortcuts=who.user.has_shortcuts,
     )
+
+
+def _sections(entries: Sequence[NavEntry], who: Recognised, root: str) -> list[NavGroup]:
+    groups = dict.fromkeys(entry.group for entry in entries if entry.group)
+    return [
+        NavGroup(_(group), [_item(each, who, root) for each in entries if each.group == group])
+        for group in groups
+    ]
 
 
 def _links(request: Request, who: Recognised, root: str) -> dict[str, str]:

@@ -34,13 +34,7 @@ def show(
     """Return the form, empty or as it was typed."""
     typed = rejected.values if rejected else {}
     wrong = rejected.errors if rejected else {}
-    if rejected:
-        page, fields = (
-            clean_page(typed.get("landing_page", "")),
-            read_campaign(typed.get("campaign", "")),
-        )
-    else:
-        page, fields = landing_page(request), campaign(request)
+    page, fields = _came_from(request, rejected)
     # A tick belongs to the words beside it: it is kept only with the very same ones.
     has_same_words = typed.get("wording_id") == str(form.wording.id)
     response = render(
@@ -64,6 +58,14 @@ def show(
         },
     )
     return _framed(request, form, response)
+
+
+def _came_from(request: Request, rejected: Rejected | None) -> tuple[str, dict[str, str]]:
+    """Return the landing page and the campaign, as the first showing of the form had them."""
+    if rejected is None:
+        return landing_page(request), campaign(request)
+    typed = rejected.values
+    return clean_page(typed.get("landing_page", "")), read_campaign(typed.get("campaign", ""))
 
 
 def show_sent(request: Request, form: ShownForm, now: datetime) -> Response:
