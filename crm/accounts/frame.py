@@ -49,7 +49,6 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         nav=[_item(entry, who, root) for entry in entries if not entry.group],
         sections=_sections(entries, who, root),
         links=_links(request, who, root),
-        stream=f"{root}{request.app.url_path_for('accounts:live')}",
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
         counts=who.counts,
         ribbon=_demo_ribbon(who) if settings.is_demo else "",
@@ -72,7 +71,7 @@ def _sections(entries: Sequence[NavEntry], who: Recognised, root: str) -> list[N
 
 
 def _links(request: Request, who: Recognised, root: str) -> dict[str, str]:
-    names = ["sign_out", "profile", "theme"]
+    names = ["sign_out", "profile", "theme", "live"]
     if who.login.clinics > 1:
         names.append("choose_clinic")
     return {name: f"{root}{request.app.url_path_for(f'accounts:{name}')}" for name in names}

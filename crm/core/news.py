@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 CHANNEL = "frontdesk:news"
 """Where announcements travel, of all clinics: they are few, and each process hears them once."""
 
-MOST_TOLD = 200
+MOST_TOLD = 100
 """Pieces of news that one announcement lists; more of them are told as "everything"."""
 
 

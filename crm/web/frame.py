@@ -46,8 +46,7 @@ class Frame:
     `counts` is how many things of a kind wait for the user, `zone` and `now` are what `when` uses,
     `region` what `phone` uses. `can` are the capabilities of the user's role; `bars` are the
     templates that higher packages put into the top bar. `links` are the addresses of the user's own
-    menu by name; one that is not there is not offered. `stream` is where an open page is told
-    of changes.
+    menu by name, and of the page's stream; one that is not there is not offered.
     """
 
     clinic_id: UUID | None = None
@@ -55,7 +54,6 @@ class Frame:
     user_name: str = ""
     nav: Sequence[NavItem] = ()
     sections: Sequence[NavGroup] = ()
-    stream: str = ""
     ribbon: str = ""
     banners: Sequence[Banner] = ()
     counts: Mapping[str, int] = field(default_factory=dict)

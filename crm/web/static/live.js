@@ -13,6 +13,7 @@
   const APART = 300;
   const FIRST = 1_000;
   const SOON = 30;
+  const MOST = 100;
   const LONGEST = 30_000;
 
   const path = document.currentScript.dataset.stream;
@@ -97,8 +98,9 @@
 
   function note(topic, ids) {
     const known = untold.get(topic);
-    const isAll = !ids.length || known?.length === 0;
-    untold.set(topic, isAll ? [] : [...new Set([...(known ?? []), ...ids])]);
+    const both = [...new Set([...(known ?? []), ...ids])];
+    const isAll = !ids.length || known?.length === 0 || both.length > MOST;
+    untold.set(topic, isAll ? [] : both);
     telling ||= setTimeout(tell, Math.max(SOON, toldAt + APART - Date.now()));
   }
 
