@@ -70,11 +70,11 @@ SELECT
 FROM people;
 
 INSERT INTO leads
-    (clinic_id, id, contact_id, pipeline_id, stage_id, stage_kind, stage_entered_at, source,
+    (clinic_id, id, contact_id, pipeline_id, stage_id, stage_kind, stage_entered_at, rank, source,
      campaign, service, value_cents, owner_id, created_at, requested_at, version)
 SELECT
     %(clinic)s, lead_id, contact_id, (stage).pipeline_id, (stage).id, (stage).kind, entered_at,
-    source, '{}', 'New patient visit', value_cents,
+    extract(epoch FROM entered_at), source, '{}', 'New patient visit', value_cents,
     CASE WHEN n %% 2 = 0 THEN %(owner)s::uuid END, at, at, 1
 FROM people;
 

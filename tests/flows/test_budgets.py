@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 
 from tests.conftest import Drain
 from tests.support.callers import Caller
@@ -17,8 +18,6 @@ MOST = 6
 
 # Pages that ask more, how many queries at most, and why that is so.
 MORE: Mapping[str, tuple[int, str]] = {
-    "pipelines:lead": (24, "each package fills the timeline, and its part beside it, by itself"),
-    "automations:sequence": (7, "its texts and the names in its steps are asked for by themselves"),
     "workers:stuck": (10, "each kind of waiting work has a table of its own"),
 }
 
@@ -42,13 +41,22 @@ def counted(caller: Caller, pages: list[Route]) -> dict[str, int]:
     """Return how often each page asks the database."""
     found = {}
     for page in pages:
-        caller.call(page, ids := caller.own_ids(page))  # keys are unwrapped once a process
-        answer = caller.call(page, ids)
-        told = QUERIES.search(answer.headers.get("server-timing", ""))
-        if answer.status_code == 200 and answer.headers["content-type"].startswith("text/html"):
-            assert told is not None, page.path
-            found[page.name] = int(told[1])
+        ids = caller.own_ids(page)
+        answers = [caller.call(page, ids) for _ in range(3)]
+        if all(_is_html(answer) for answer in answers):
+            # Keys are unwrapped once a process, and now and then a login is noted as used.
+            found[page.name] = min(_queries(answer) for answer in answers)
     return found
+
+
+def _is_html(answer: Response) -> bool:
+    return answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
+
+
+def _queries(answer: Response) -> int:
+    told = QUERIES.search(answer.headers["server-timing"])
+    assert told is not None
+    return int(told[1])
 
 
 def test_no_page_asks_more_than_it_may(caller: Caller, pages: list[Route]) -> None:
