@@ -22,6 +22,9 @@ from tests.support.serving import address_of, free_socket, served
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
+# How long a busy machine may take says nothing about the board.
+expect.set_options(timeout=30_000)
+
 NAMES = ("Ana Mora", "Bea Kim", "Cleo Park")
 
 
@@ -90,6 +93,11 @@ class Board:
     def says(self, words: str) -> None:
         """Wait until the page says something."""
         expect(self.page.get_by_role("region", name="Messages")).to_contain_text(words)
+
+    def hears(self, *lead_ids: UUID) -> None:
+        """Let the page be told what changed, as `live.js` tells it; nothing is anything."""
+        tell = "ids => document.body.dispatchEvent(new CustomEvent('live:board', {detail: {ids}}))"
+        self.page.evaluate(tell, [str(lead_id) for lead_id in lead_ids])
 
     def stands(self, name: str) -> str:
         """Return the stage where the database has somebody."""
@@ -187,6 +195,23 @@ def test_a_move_that_was_overtaken_is_put_back_and_says_so(board: Board) -> None
     board.shows("Booked", "Bea Kim")
     board.shows("Contacted")
     assert board.stands("Bea Kim") == "Booked"
+
+
+def test_what_others_do_shows_without_a_reload(board: Board) -> None:
+    [booked] = board.house.all(Stage, col(Stage.name) == "Booked")
+    [contact] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
+    [lead] = board.house.all(Lead, col(Lead.contact_id) == contact.id)
+    board.name("Ana Mora").focus()
+    board.house.do(move_leads, [Move(lead.id, booked.id)])
+    board.hears(lead.id)
+    board.shows("Booked", "Bea Kim")
+    board.shows("New", "Cleo Park", "Ana Mora")
+    board.hears(board.house.do(add_lead, "Dora Lund"))
+    board.shows("New", "Dora Lund", "Cleo Park", "Ana Mora")
+    expect(board.name("Ana Mora")).to_be_focused()
+    board.house.do(add_lead, "Elsa Roy")
+    board.hears()
+    board.shows("New", "Elsa Roy", "Dora Lund", "Cleo Park", "Ana Mora")
 
 
 def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:

@@ -26,17 +26,19 @@
   // What the server says of cards and heads.
 
   // Ranks rise upwards; among equals the later id, which sorts as text, stands higher.
-  const isAbove = (one, other) =>
-    Number(one.dataset.rank) - Number(other.dataset.rank) || (one.id > other.id ? 1 : -1);
+  const nameOf = (element) => element.dataset.last ?? element.id;
+  const height = (one, other) =>
+    Number(one.dataset.rank) - Number(other.dataset.rank) ||
+    (nameOf(one) > nameOf(other)) - (nameOf(one) < nameOf(other));
 
   // Puts a card where its rank says; not below what is loaded, for the next page brings it there.
   function place(card) {
     const list = listOf(card.dataset.stage);
     if (!list) return card.remove();
     const others = [...list.querySelectorAll(":scope > .lead-card")].filter((one) => one !== card);
-    const below = others.find((other) => isAbove(card, other) > 0);
+    const below = others.find((other) => height(card, other) > 0);
     const end = list.querySelector(":scope > .cards-more");
-    if (!below && end && others.length) return card.remove();
+    if (end && height(card, end) < 0) return card.remove();
     const before = below ?? end ?? list.querySelector(":scope > .cards-none");
     if (card.parentElement !== list || card.nextElementSibling !== before) {
       list.insertBefore(card, before);
@@ -83,7 +85,7 @@
       const first = cards.filter((card) => card.dataset.stage === stage.dataset.stage);
       const last = longer.includes(stage.dataset.stage) ? first.at(-1) : null;
       for (const card of cardsOf(stage)) {
-        const isCovered = !last || isAbove(card, last) > 0;
+        const isCovered = !last || height(card, last) > 0;
         if (isCovered && !ids.has(card.id) && !busy.has(idOf(card))) card.remove();
       }
     }
@@ -105,15 +107,30 @@
     }
   });
 
-  const read = (ids) => {
-    const asked = ids.map((id) => `&lead=${id}`).join("");
-    return htmx.ajax("GET", board.dataset.changes + asked, { source: board, swap: "none" });
-  };
+  // Reads cards anew, one request after another; none named means the first pages.
+  const unread = new Set();
+  let isAll = false;
+  let isReading = false;
+
+  async function read(ids) {
+    for (const id of ids) unread.add(id);
+    isAll ||= !ids.length;
+    if (isReading) return;
+    isReading = true;
+    while (isAll || unread.size) {
+      const asked = isAll ? [] : [...unread].slice(0, 100);
+      isAll &&= false;
+      for (const id of asked) unread.delete(id);
+      const path = board.dataset.changes + asked.map((id) => `&lead=${id}`).join("");
+      await htmx.ajax("GET", path, { source: board, swap: "none" }).catch(() => {});
+    }
+    isReading = false;
+  }
 
   // Others' changes, as live.js tells them; without ids the first pages are read again.
   document.body.addEventListener("live:board", (event) => {
     const { ids } = event.detail;
-    const wanted = ids.filter((id) => !busy.has(id)).slice(0, 100);
+    const wanted = ids.filter((id) => !busy.has(id));
     if (wanted.length || !ids.length) read(wanted);
   });
 
@@ -175,7 +192,7 @@
   async function choose(card, stageId = null, putBack = null) {
     const url = `${board.dataset.leads}${idOf(card)}/move`;
     chosen = { card, putBack };
-    await htmx.ajax("GET", url, { source: board, target: body, swap: "innerHTML" });
+    await htmx.ajax("GET", url, { source: body, target: body, swap: "innerHTML" });
     for (const form of body.querySelectorAll(".move-to")) {
       form.hidden = Boolean(stageId) && form.elements.to_stage_id.value !== stageId;
     }
