@@ -47,16 +47,16 @@ class TaskForm(FormModel):
 
 
 class NewTaskForm(TaskForm):
-    """A task to be; the form names it, so that two sendings make one."""
+    """A task to be; the form names it by its `key`, so that two sendings make one."""
 
-    task_id: Annotated[UUID, BeforeValidator(lambda typed: typed or new_id())] = Field(
+    key: Annotated[UUID, BeforeValidator(lambda typed: typed or new_id())] = Field(
         default_factory=new_id
     )
     lead_id: Annotated[UUID | None, BeforeValidator(_blank_to_none)] = None
 
     def new(self, zone: ZoneInfo) -> NewTask:
         """Return what the form asks for."""
-        return NewTask(self.title, self.due(zone), self.assignee_id, self.lead_id, self.task_id)
+        return NewTask(self.title, self.due(zone), self.assignee_id, self.lead_id, self.key)
 
 
 class ChangeTaskForm(TaskForm):

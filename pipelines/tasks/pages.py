@@ -83,7 +83,7 @@ def new_task(
 ) -> Response:
     """Show the form of a new task, about a lead or about none."""
     values = {
-        "task_id": new_id(),
+        "key": new_id(),
         "due_on": uow.now.astimezone(_zone(request)).date(),
         "assignee_id": login.user_id,
         "lead_id": lead_id or "",

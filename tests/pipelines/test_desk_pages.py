@@ -17,7 +17,7 @@ from pipelines.tasks.models import Task
 from tests.support.browsing import Browser, hidden_fields
 from tests.support.houses import House, email_of
 
-OWN = "csrf_token|page_clinic_id|key|words_shown|task_id|lead_id"
+OWN = "csrf_token|page_clinic_id|key|words_shown|lead_id"
 HTMX = {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
 DAY = "2027-02-03"
 

@@ -78,6 +78,10 @@ class Caller:
             hidden = hidden_fields(page.text)
             typed = {"name": "Robin", "email": "robin@vale.example", "website": "", "sms_care": "1"}
             made = {**hidden, **typed, "wording_id": short["wording_id"]}
+        if route.name in ("tasks:add", "tasks:change"):
+            made |= {"title": "Call back"}
+        if route.name == "intake:add_lead":
+            made |= {"name": "Robin", "phone": "+12125550142"}
         if route.name == "api:send_appointment_request":
             made |= {"email": "robin@vale.example"}
         return made

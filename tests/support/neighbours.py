@@ -18,6 +18,9 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.models import Communication
 from crm.messaging.states import NEEDS_PERSON
 from pipelines.board.sides import save_view
+from pipelines.models import Lead
+from pipelines.notices.actions import mark_seen
+from pipelines.tasks.actions import Due, NewTask, add_tasks
 from tests.conftest import Drain
 from tests.support.houses import PHONE, House
 from webhooks import inbox
@@ -51,6 +54,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "since": ("events", "contact_id IS NOT NULL"),
     "seen": ("communications", "origin_kind = 'user'"),
     "key": ("communications", "true"),
+    "assignee_id": ("memberships", "ended_at IS NULL"),
 }
 
 # Text in an address that is no id: what stands there for a request to get as far as it can.
@@ -86,6 +90,7 @@ def _work_on(house: House, lead_id: UUID) -> None:
 
 
 def _furnish_more(uow: UnitOfWork) -> None:
+    _give_a_task(uow)
     publish_wording(uow, "en", "marketing", "written", "You may send me offers.")
     create_key(uow, "Spare", ["requests:write"])
     member = uow.session.scalars(select(Membership).limit(1)).one()
@@ -113,6 +118,13 @@ def _furnish_more(uow: UnitOfWork) -> None:
     )
 
 
+def _give_a_task(uow: UnitOfWork) -> None:
+    who = uow.session.scalars(select(col(Membership.user_id)).limit(1)).one()
+    lead_id = uow.session.scalars(select(col(Lead.id)).limit(1)).one()
+    add_tasks(uow, [NewTask("Call back", Due(uow.now, False), who, lead_id)])
+    mark_seen(uow, who)
+
+
 def own_id(house: House, param: str) -> str | None:
     """Return a real id of a clinic for a parameter; None where nobody said what it names."""
     name = param.rpartition(".")[2]
@@ -121,7 +133,9 @@ def own_id(house: House, param: str) -> str | None:
     table, condition = TABLES.get(name, (plural(name.removesuffix("_id")), "true"))
     if table not in metadata.tables:
         return None
-    found = rows(house, f"SELECT id FROM {table} WHERE clinic_id = :c AND {condition} ORDER BY id")
+    column = "user_id" if name == "assignee_id" else "id"
+    ours = f"clinic_id = :c AND {condition}"
+    found = rows(house, f"SELECT {column} FROM {table} WHERE {ours} ORDER BY id")
     return str(found[-1][0]) if found else None
 
 

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from pydantic.fields import FieldInfo
 from crm.accounts.deps import current_login, maybe_login
 from crm.web.csrf import COOKIELESS_PATHS, SAFE_METHODS
 
+DAY = "2027-02-03"
 Place = Literal["path", "query", "body"]
 
 
@@ -120,7 +122,7 @@ def sample(kind: FieldInfo, name: str, own: Mapping[str, str]) -> Any:
     if isinstance(first, type) and issubclass(first, BaseModel):
         return sample_body(first, own)
     if isinstance(first, type) and get_origin(first) is None:
-        simple = {bool: True, int: 1, float: 1.0, str: "Robin", list: [], dict: {}}
+        simple = {bool: True, int: 1, float: 1.0, str: "Robin", list: [], dict: {}, date: DAY}
         return simple.get(first, "Robin")
     return first if isinstance(first, str | int) else []
 
