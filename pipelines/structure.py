@@ -41,10 +41,14 @@ Removable = TypeVar("Removable", Stage, LostReason)
 
 @dataclass(frozen=True)
 class StageWords:
-    """A stage as it is edited: its name, and what standing in it means."""
+    """A stage as it is edited: its name, what standing in it means, and for how long is too long.
+
+    Without `stale_after_days` nobody waits too long in it.
+    """
 
     name: str
     kind: str = "open"
+    stale_after_days: int | None = None
 
 
 def start_pipeline(uow: UnitOfWork, name: str) -> Pipeline:
@@ -93,6 +97,7 @@ def add_stage(uow: UnitOfWork, pipeline_id: UUID, words: StageWords) -> Stage:
     removed = _removed(uow, Stage, name, col(Stage.pipeline_id) == pipeline.id)
     stage = removed or Stage(pipeline_id=pipeline.id, name=name, position=0)
     stage.kind, stage.removed_at = _kind(words.kind), None
+    stage.stale_after_days = words.stale_after_days
     stage.position = max((one.position for one in here), default=-1) + 1
     uow.add(stage)
     _noted(uow, "stage.added", stage)
@@ -117,6 +122,7 @@ def edit_stage(uow: UnitOfWork, stage_id: UUID, version: int, words: StageWords)
             raise Invalid(_("Leads stand in it: its kind stays. Move them first."), field="kind")
         _assert_entry_is_left(stage, here)
         stage.kind = words.kind
+    stage.stale_after_days = words.stale_after_days
     _noted(uow, "stage.changed", stage)
     return stage
 

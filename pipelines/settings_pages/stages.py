@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, own_uow
@@ -30,11 +31,14 @@ class StageForm(FormModel):
 
     name: Name
     kind: StageKind = "open"
+    stale_after_days: Annotated[
+        Annotated[int, Field(ge=1, le=365)] | None, BeforeValidator(lambda given: given or None)
+    ] = None
     version: Version = 1
 
     def words(self) -> structure.StageWords:
         """Return what the form asks for."""
-        return structure.StageWords(self.name, self.kind)
+        return structure.StageWords(self.name, self.kind, self.stale_after_days)
 
 
 @router.get("/pipelines/{pipeline_id}/stages/new", name="pipelines:new_stage")
@@ -46,7 +50,7 @@ def new_stage(request: Request, uow: ClinicUow, pipeline_id: UUID) -> Response:
 def _new_stage(
     request: Request, uow: UnitOfWork, pipeline_id: UUID, rejected: Rejected | None = None
 ) -> Response:
-    stored = {"name": "", "kind": "open"}
+    stored = {"name": "", "kind": "open", "stale_after_days": "7"}
     row = uow.get(Pipeline, pipeline_id)
     return render_form(
         *(request, "stage_settings.html", rejected, stored), pipeline=row, stage=None, kinds=kinds()
@@ -81,8 +85,13 @@ def _stage(
     request: Request, uow: UnitOfWork, stage_id: UUID, rejected: Rejected | None = None
 ) -> Response:
     row = structure.stage_here(uow, stage_id)
+    stored = {
+        "name": row.name,
+        "kind": row.kind,
+        "stale_after_days": str(row.stale_after_days or ""),
+    }
     return render_form(
-        *(request, "stage_settings.html", rejected, {"name": row.name, "kind": row.kind}),
+        *(request, "stage_settings.html", rejected, stored),
         pipeline=uow.get(Pipeline, row.pipeline_id),
         stage=row,
         kinds=kinds(),

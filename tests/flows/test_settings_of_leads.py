@@ -44,7 +44,12 @@ def test_a_stage_is_added_edited_ordered_and_removed_without_scripts(
     owner.submit(page, f"{waiting}/place", place="1")
     assert owner.get(page).text.index("Waiting") < owner.get(page).text.index("Contacted")
     version = version_in(owner.get(waiting).text)
-    owner.submit(waiting, waiting, name="Waiting", kind="open", version=version)
+    changed = {"name": "Waiting", "kind": "open", "version": version}
+    refused = owner.submit(waiting, waiting, **changed, stale_after_days="soon")
+    assert refused.status_code == 422
+    assert 'value="soon"' in refused.text
+    owner.submit(waiting, waiting, **changed, stale_after_days="3")
+    assert house.all(Stage, col(Stage.name) == "Waiting")[0].stale_after_days == 3
     assert "The stage is saved." in owner.get(page).text
     owner.submit(waiting, f"{waiting}/remove")
     assert "Waiting" not in owner.get(page).text.replace("The stage is removed.", "")
