@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
+from crm.contacts.queries import canonical_of
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
-from pipelines.models import LostReason, Pipeline, Stage, StageCounter
+from pipelines.models import Lead, LostReason, Pipeline, Stage, StageCounter
 
 
 def pipelines(uow: UnitOfWork) -> list[Pipeline]:
@@ -54,6 +56,19 @@ class Person:
     contact: Contact
     ids: Sequence[UUID]
     addresses: Sequence[Address]
+
+
+def whose(uow: UnitOfWork, lead: Lead) -> Contact:
+    """Return the contact that a lead is about, through merges. Raises NotFound."""
+    asked = aliased(Contact)
+    its = (col(asked.clinic_id) == uow.clinic_id, col(asked.id) == lead.contact_id)
+    canonical = select(canonical_of(asked)).where(*its).scalar_subquery()
+    found = uow.session.scalars(
+        select(Contact).where(col(Contact.clinic_id) == uow.clinic_id, col(Contact.id) == canonical)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("contact not found")
+    return found
 
 
 def person(uow: UnitOfWork, contact_id: UUID) -> Person:

@@ -53,7 +53,7 @@ def move_menu(
         request,
         "pipelines/_move_menu.html" if is_htmx(request) else "pipelines/move.html",
         lead=lead,
-        person=queries.person(uow, lead.contact_id).contact,
+        person=queries.whose(uow, lead),
         stages=queries.stages(uow, lead.pipeline_id),
         lost_reasons=queries.lost_reasons(uow),
         **around(uow, login, filters),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, any_, func, select, true, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -148,7 +148,9 @@ def first_cards(
         .join(top, true())
         .where(col(Stage.clinic_id) == uow.clinic_id, among(col(Stage.id), list(stage_ids)))
     )
-    query = _cards().where(col(Lead.clinic_id) == uow.clinic_id, col(Lead.id).in_(wanted))
+    # An array is made once, and its rows are looked up; a join reads them again for each stage.
+    ids = func.array(wanted.scalar_subquery())
+    query = _cards().where(col(Lead.clinic_id) == uow.clinic_id, col(Lead.id) == any_(ids))
     found: dict[UUID, list[Card]] = {}
     for row in uow.session.execute(query):
         found.setdefault(row[0], []).append(Card(*row))

@@ -30,7 +30,7 @@ def test_a_text_that_is_queued_when_its_sequence_is_paused_leaves_when_it_is_res
     [text] = house.texts(PHONE)
     assert (text.row.status, text.row.held_reason) == ("queued", "sequence_paused")
     page = house.page(f"/leads/{lead_id}")
-    waiting = page[page.index("Waiting to be sent") : page.index("Timeline")]
+    waiting = page[page.index("Waiting to be sent") :].split("</ol>")[0]
     assert "Its sequence is paused." in waiting
     assert "<time" not in waiting
 

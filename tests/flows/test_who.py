@@ -39,8 +39,8 @@ def test_each_entry_of_the_timeline_says_who_did_it(house: House, drain: Drain) 
     house.move(lead_id, "Lost", lost_reason_id=str(house.all(LostReason)[0].id))
 
     page = house.page(f"/leads/{lead_id}")
-    heads = re.findall(r'<p class="moment-head">(.*?)</p>', page, re.DOTALL)
-    told = [plain(head).rpartition(" · ")[0] for head in heads]
+    heads = re.findall(r'<div class="moment-head">(.*?)<span class="moment-time">', page, re.DOTALL)
+    told = [plain(head) for head in heads]
 
     def who(title: str) -> set[str]:
         return {one.rpartition(" by ")[2] for one in told if one.startswith(title)}
@@ -55,9 +55,9 @@ def test_each_entry_of_the_timeline_says_who_did_it(house: House, drain: Drain) 
 
 
 def details(house: House) -> str:
-    """Return what the lead's page says beside its addresses."""
+    """Return what the lead's page says of the person's consent."""
     page = house.page(f"/leads/{house.all(Lead)[0].id}")
-    return plain(page[page.index("Details</h2>") : page.index("<dt>Source</dt>")])
+    return plain(page[page.index('<section id="lead-consent"') :].split("</dl>")[0])
 
 
 def test_the_details_say_that_somebody_texted_stop_and_that_they_opted_in_again(
@@ -68,7 +68,7 @@ def test_the_details_say_that_somebody_texted_stop_and_that_they_opted_in_again(
     assert "Opted out" not in details(house)
     house.receive("STOP")
     assert details(house).count("Opted out") == 1
-    assert "(212) 555-0142 Opted out 10:00 am they texted STOP Email" in details(house)
+    assert "All texts Opted out 10:00 am they texted STOP" in details(house)
     house.receive("START")
     assert "Opted out" not in details(house)
 

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from crm.compliance.models import Suppression
 from crm.core.principal import PATIENT
+from crm.core.together import together
 from crm.messaging import timeline
 from crm.messaging.channels.refusals import action_for
 from crm.messaging.events import CommunicationSettled
@@ -197,7 +198,9 @@ def test_the_timeline_tells_of_both(stage: Stage) -> None:
             CommunicationSettled(order_key=text, communication_id=each, status="sent")
             for each in (text, second.id)
         ]
-        first_entry, then_entry = timeline.TIMELINE.fill(uow, told).values()
+        source = timeline.TEXTS
+        found = together(uow, **source.reads(uow, told))
+        first_entry, then_entry = source.fill(uow, told, found).values()
     assert first_entry.state == "Not delivered"
     assert "The phone could not be reached." in first_entry.why
     assert "The first one did not arrive; it is tried once more." in then_entry.why
