@@ -1,5 +1,6 @@
 """One user in several clinics, roles, and the walls between clinics."""
 
+import re
 from collections.abc import Callable
 from uuid import UUID
 
@@ -238,10 +239,7 @@ def test_no_write_of_the_accounts_goes_without_a_token(
     people.add(clinic)
     browser.sign_in()
     page = browser.guards("/probe")
-    writes = [
-        path.format_map({"login_id": new_id(), "key_id": new_id(), "token": "x"})
-        for path in _posts(app)
-    ]
+    writes = [re.sub(r"{\w+}", str(new_id()), path) for path in _posts(app)]
     assert len(writes) >= 9
 
     for path in writes:
