@@ -60,7 +60,7 @@ def test_what_one_page_does_the_other_shows(webs: Webs) -> None:
 
         expect(theirs.get_by_text("Moved from New to Contacted")).to_be_visible()
         contacted = board.get_by_role("region", name="Contacted")
-        expect(contacted.get_by_role("link", name="Robin Vale")).to_be_visible()
+        expect(contacted.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible()
 
 
 def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> None:
@@ -72,7 +72,7 @@ def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> 
         webs.restart_two()
         house.ask()
         webs.valkey.start()
-        expect(page.get_by_role("link", name="Robin Vale")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible(timeout=60_000)
 
 
 def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
@@ -94,7 +94,7 @@ def test_tasks_requests_and_texts_show_everywhere(webs: Webs) -> None:
         tasks, board = mine.context.new_page(), mine.context.new_page()
         show(tasks, webs.two, "/tasks")
         show(board, webs.two, "/pipeline")
-        expect(board.get_by_role("link", name="Robin Vale")).to_have_count(0)
+        expect(board.get_by_role("link", name="Robin Vale", exact=True)).to_have_count(0)
 
         mine.goto(f"{webs.one.url}/tasks/new")
         mine.get_by_label("What is to be done?").fill(title)
@@ -105,7 +105,7 @@ def test_tasks_requests_and_texts_show_everywhere(webs: Webs) -> None:
         expect(tasks.get_by_role("link", name=title)).to_have_count(0)
 
         lead_id = webs.ask()
-        expect(board.get_by_role("link", name="Robin Vale")).to_be_visible()
+        expect(board.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible()
         expect(tasks.locator(".bell summary")).to_contain_text("1")
         show(board, webs.two, f"/leads/{lead_id}")
         expect(board.get_by_text("Hi Robin, this is")).to_have_count(0)
