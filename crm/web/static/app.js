@@ -14,6 +14,12 @@
   const region = () => document.getElementById("toasts");
   let lastUndo = null;
 
+  // Computers are shared: no page leaves anything in the browser. htmx would leave the page's
+  // address, and keeps it in memory instead; so this script comes before it.
+  Storage.prototype.setItem = () => {
+    throw new Error("Nothing is kept in the browser.");
+  };
+
   // Every write of htmx carries whose page it is; the other headers stand on the body.
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-Client-Id"] = client;
