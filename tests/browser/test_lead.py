@@ -85,8 +85,9 @@ def test_details_are_changed_where_they_stand(lead_page: Page) -> None:
     page = lead_page
     details = page.locator("#lead-details")
     details.get_by_role("link", name="Change: Value").click()
-    expect(details.get_by_label("Value")).to_be_focused()
-    details.get_by_label("Value").fill("4,800")
+    value = details.get_by_role("textbox", name="Value")
+    expect(value).to_be_focused()
+    value.fill("4,800")
     page.keyboard.press("Enter")
     expect(details.get_by_text("$4,800")).to_be_visible()
     page.get_by_label("New tag").fill("Nervous")
