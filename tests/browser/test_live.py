@@ -72,7 +72,8 @@ def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> 
         webs.restart_two()
         house.ask()
         webs.valkey.start()
-        expect(page.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible(timeout=60_000)
+        link = page.get_by_role("link", name="Robin Vale", exact=True)
+        expect(link).to_be_visible(timeout=60_000)
 
 
 def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
