@@ -210,7 +210,9 @@ def test_reading_changes_nothing(house: House, routes: list[Route]) -> None:
 
 def test_own_ids_open_what_unknown_ones_do_not(house: House, routes: list[Route]) -> None:
     """Without this, a request that always fails would look as if it kept the clinics apart."""
-    for route in (one for one in routes if one.ids("path")):
+    # An opt-out ends the texts of the very person that others are about.
+    opens = [one for one in routes if one.ids("path")]
+    for route in sorted(opens, key=lambda one: one.name == "pipelines:opt_out"):
         caller = Caller(house, "owner")
         own = caller.own_ids(route)
         unknown = {**own, **{param.name: str(uuid4()) for param in route.ids("path")}}
@@ -237,6 +239,8 @@ def test_another_clinics_ids_are_unknown(
         for place in ("path", "query", "body")
         for param in route.ids(place)
     ]
+    # A key becomes the id of what is made with it: from then on that id is the caller's own, too.
+    params.sort(key=lambda tried: tried[1].name == "key")
     with _only(walls, owner_url, monkeypatch):
         for number, (route, param) in enumerate(params):
             foreign = own_id(other_house, param.name)

@@ -80,6 +80,13 @@ class Caller:
             made = {**hidden, **typed, "wording_id": short["wording_id"]}
         if route.name in ("tasks:add", "tasks:change"):
             made |= {"title": "Call back"}
+        if route.name == "pipelines:save_stage":
+            # The stage that was added before has the name of every sample.
+            made |= {"name": "Waiting"}
+        if route.name == "pipelines:send_text":
+            made |= {"body": "See you soon"}
+        if route.name == "pipelines:change_detail":
+            made |= {"value": "Robin"}
         if route.name == "intake:add_lead":
             made |= {"name": "Robin", "phone": "+12125550142"}
         if route.name == "api:send_appointment_request":

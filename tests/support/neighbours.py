@@ -36,6 +36,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     ),
     "version_id": ("template_versions", "true"),
     "pipeline": ("pipelines", "true"),
+    "form_id": ("request_forms", "true"),
     "login_id": ("logins", "ended_at IS NULL"),
     "key_id": ("api_keys", "revoked_at IS NULL"),
     "row_id": ("deliveries", "dead_at IS NOT NULL"),
@@ -43,6 +44,8 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "webhook_id": ("webhook_events", "dead_at IS NOT NULL"),
     "account_id": ("channel_accounts", "true"),
     "communication_id": ("communications", "status = 'unconfirmed'"),
+    "text_id": ("communications", "channel = 'sms' AND origin_kind = 'user'"),
+    "call_id": ("communications", "channel = 'voice' AND origin_kind = 'user'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
@@ -71,10 +74,11 @@ def live_through(house: House, drain: Drain) -> None:
     house.receive("STOP")
     drain()
     house.move(lead_id, "Contacted")
-    house.ask("+12125550177", name="Casey Vale")
+    other_id = house.ask("+12125550177", name="Casey Vale")
     drain()
     house.do(_furnish_more)
     _work_on(house, lead_id)
+    _answer(house, other_id)
     for number in range(2):
         email = f"spare-{number}@{house.clinic.hex[-12:]}.example"
         database, clinic_id = house.runtime.database, house.clinic
@@ -87,6 +91,14 @@ def _work_on(house: House, lead_id: UUID) -> None:
     browser.submit(page, f"{page}/notes", body="Prefers mornings", key=str(uuid4()))
     browser.submit(page, f"{page}/tags", name="Nervous")
     browser.submit(page, f"{page}/here")
+
+
+def _answer(house: House, lead_id: UUID) -> None:
+    """Let somebody at the desk call and text a person once."""
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    phone = {"address_id": own_id(house, "address_id") or "", "key": str(uuid4())}
+    browser.submit(page, f"{page}/calls", outcome="voicemail", **phone)
+    browser.submit(page, f"{page}/messages", body="See you soon", is_confirmed="1", **phone)
 
 
 def _furnish_more(uow: UnitOfWork) -> None:

@@ -135,19 +135,19 @@ def add_call(
         contact_id=lead.contact_id,
         lead_id=lead_id,
     )
-    path = _path(request, "pipelines:remove_call", lead_id=lead_id, communication_id=call.id)
+    path = _path(request, "pipelines:remove_call", lead_id=lead_id, call_id=call.id)
     done = Done(_("The call is noted."), ("composer", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)
 
 
-@router.post("/leads/{lead_id}/calls/{communication_id}/remove", name="pipelines:remove_call")
+@router.post("/leads/{lead_id}/calls/{call_id}/remove", name="pipelines:remove_call")
 def take_call_back(
-    request: Request, uow: ClinicUow, login: Writer, lead_id: UUID, communication_id: UUID
+    request: Request, uow: ClinicUow, login: Writer, lead_id: UUID, call_id: UUID
 ) -> Response:
     """Take back a call that was noted by mistake."""
-    if uow.get(Communication, communication_id).lead_id != lead_id:
+    if uow.get(Communication, call_id).lead_id != lead_id:
         raise NotFound("call not found")
-    remove_call(uow, communication_id)
+    remove_call(uow, call_id)
     done = Done(_("The call was removed."), ("timeline",))
     return answer(request, uow, login, lead_id, done)
 

@@ -104,23 +104,19 @@ def send_text(
         else _("The text will be sent later.")
     )
     root = request.scope.get("root_path", "")
-    path = request.app.url_path_for(
-        "pipelines:withdraw_text", lead_id=lead_id, communication_id=text_id
-    )
+    path = request.app.url_path_for("pipelines:withdraw_text", lead_id=lead_id, text_id=text_id)
     done = Done(message, ("composer", "timeline"), Undo(f"{root}{path}", {}))
     return answer(request, uow, login, lead_id, done)
 
 
-@router.post(
-    "/leads/{lead_id}/messages/{communication_id}/withdraw", name="pipelines:withdraw_text"
-)
+@router.post("/leads/{lead_id}/messages/{text_id}/withdraw", name="pipelines:withdraw_text")
 def withdraw(
-    request: Request, uow: ClinicUow, login: Sender, lead_id: UUID, communication_id: UUID
+    request: Request, uow: ClinicUow, login: Sender, lead_id: UUID, text_id: UUID
 ) -> Response:
     """Take back a text that has not left; its words are the draft again."""
-    if uow.get(Communication, communication_id).lead_id != lead_id:
+    if uow.get(Communication, text_id).lead_id != lead_id:
         raise NotFound("text not found")
-    text = withdraw_text(uow, communication_id)
+    text = withdraw_text(uow, text_id)
     if text.origin_id == login.user_id and text.body:
         _keep_if_empty(uow, lead_id, uow.decrypt(text.id, text.body))
     done = Done(_("The text was taken back."), ("composer", "timeline"))
