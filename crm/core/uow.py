@@ -171,6 +171,9 @@ class UnitOfWork:
     def add(self, *rows: SQLModel) -> None:
         """Add rows one after another, each flushed, so that references find what they name."""
         for row in rows:
+            # Not left to the first wall: with it down, a row still goes into its own clinic.
+            if isinstance(row, ClinicScoped) and getattr(row, "clinic_id", None) is None:
+                row.clinic_id = self.clinic_id
             self.session.add(row)
             self.session.flush()
 
