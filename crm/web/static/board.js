@@ -92,8 +92,10 @@
   }
 
   document.addEventListener("htmx:afterRequest", (event) => {
-    const { xhr, successful } = event.detail;
+    const { xhr, successful, elt } = event.detail;
     if (!successful || !xhr.responseText.includes("data-board-changes")) return;
+    // What was read while a move was made may tell of the time before it.
+    if (elt === board && asking.at !== moves) return again(asking.ids);
     const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
     apply(document.adoptNode(page.querySelector("[data-board-changes]")));
   });
@@ -111,16 +113,23 @@
   const unread = new Set();
   let isAll = false;
   let isReading = false;
+  let asking = null;
+  let moves = 0;
 
-  async function read(ids) {
+  function again(ids) {
     for (const id of ids) unread.add(id);
     isAll ||= !ids.length;
+  }
+
+  async function read(ids) {
+    again(ids);
     if (isReading) return;
     isReading = true;
     while (isAll || unread.size) {
       const asked = isAll ? [] : [...unread].slice(0, 100);
       isAll &&= false;
       for (const id of asked) unread.delete(id);
+      asking = { at: moves, ids: asked };
       const path = board.dataset.changes + asked.map((id) => `&lead=${id}`).join("");
       await htmx.ajax("GET", path, { source: board, swap: "none" }).catch(() => {});
     }
@@ -142,7 +151,12 @@
     const id = idOf(card);
     const query = board.dataset.query && `?${board.dataset.query}`;
     card.classList.add("lead-moving");
+    const at = ++moves;
     const done = (event) => {
+      const isAlone = moves === at;
+      moves += 1;
+      // Another move's answer may have come first, and told of more.
+      if (!isAlone) read([id]);
       card.removeEventListener("htmx:afterRequest", done);
       busy.delete(id);
       card.classList.remove("lead-moving");
