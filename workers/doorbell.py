@@ -1,5 +1,6 @@
 """The doorbell: how whoever wrote rows tells idle workers and open pages, and never waits."""
 
+import threading
 import time
 from collections.abc import Sequence
 from uuid import UUID
@@ -27,6 +28,10 @@ class Doorbell:
         self._logger = get_logger(__name__, type(self))  # type: ignore[no-untyped-call]
         self._closed_until = 0.0
         self._last: dict[tuple[str, str], str] = {}
+        self._untold: set[UUID] = set()
+        self._retelling: threading.Timer | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
         self._broker = DoorbellBroker(
             redis_url,
             client=client or _ringing_client(redis_url),
@@ -56,13 +61,36 @@ class Doorbell:
         return len(sent)
 
     def tell(self, announcement: Announcement) -> None:
-        """Tell the open pages of a clinic what was committed; never raises, waits about 0.1 s."""
+        """Tell the open pages of a clinic what was committed; never raises, waits about 0.1 s.
+
+        What Redis does not take is made up for once it is back: its clinics read everything again.
+        """
+        if not self._publish(announcement):
+            self._retell_later({announcement.clinic_id})
+
+    def _publish(self, announcement: Announcement) -> bool:
         if time.monotonic() < self._closed_until:
-            return
+            return False
         try:
             self._broker.client.publish(CHANNEL, announcement.encode())
         except Exception as error:  # As with a ring.
             self._close_for_a_while(error)
+            return False
+        return True
+
+    def _retell_later(self, clinic_ids: set[UUID]) -> None:
+        with self._lock:
+            self._untold |= clinic_ids
+            if self._untold and self._retelling is None and not self._is_closed:
+                self._retelling = threading.Timer(BREAKER_S, self._retell)
+                self._retelling.daemon = True
+                self._retelling.start()
+
+    def _retell(self) -> None:
+        with self._lock:
+            self._retelling, clinic_ids, self._untold = None, self._untold, set()
+        everything = (Announcement(clinic_id, None) for clinic_id in clinic_ids)
+        self._retell_later({each.clinic_id for each in everything if not self._publish(each)})
 
     def _still_waits(self, queue: str, message_id: str | None) -> bool:
         """Whether a ring is in its queue; as far as is known, where Redis does not say."""
@@ -99,6 +127,10 @@ class Doorbell:
 
     def close(self) -> None:
         """Close the connections."""
+        with self._lock:
+            self._is_closed = True
+            if self._retelling is not None:
+                self._retelling.cancel()
         self._broker.close()
 
 

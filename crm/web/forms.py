@@ -1,8 +1,10 @@
 """What people type: text that can be stored, forms without unknown fields, forms shown again."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends
 from pydantic import (
@@ -47,6 +49,12 @@ def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+BLANK_IS_NONE = BeforeValidator(_blank_to_none)
+"""For optional fields: nothing but blanks means that nothing was given, as browsers send it."""
+
+OptionalId = Annotated[UUID | None, BLANK_IS_NONE]
+"""An id, or nothing."""
+
 CleanText = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=5000), AfterValidator(storable)
 ]
@@ -57,7 +65,7 @@ ShortText = Annotated[
 ]
 """One line: `CleanText` of at most 200 characters."""
 
-OptionalText = Annotated[ShortText | None, BeforeValidator(_blank_to_none)]
+OptionalText = Annotated[ShortText | None, BLANK_IS_NONE]
 """`ShortText`, where nothing but blanks means that nothing was given."""
 
 
@@ -111,6 +119,12 @@ class Rejected:
     def errors(self) -> Mapping[str, str]:
         """The message of each wrong field."""
         return self.problem.fields
+
+    def id(self, name: str) -> UUID | None:
+        """Return a field that held an id; None for whatever else was sent."""
+        with suppress(ValueError):
+            return UUID(self.values.get(name, ""))
+        return None
 
     @classmethod
     async def of(cls, request: Request, problem: Problem) -> "Rejected":

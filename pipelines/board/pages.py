@@ -13,7 +13,7 @@ from starlette.responses import Response
 from crm.accounts.deps import ClinicUow, SignedIn, require
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel, OptionalText, ShortText
+from crm.web.forms import FormModel, OptionalId, OptionalText, ShortText
 from crm.web.htmx import is_htmx
 from crm.web.pages import see_other
 from crm.web.templating import render
@@ -27,7 +27,6 @@ router = APIRouter(include_in_schema=False)
 
 LeadReader = Annotated[SignedIn, require("leads:read")]
 Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]
-Id = Annotated[UUID | None, BeforeValidator(lambda value: value or None)]
 MOST_CHANGED = 100
 
 
@@ -36,7 +35,7 @@ def filters_of(
     mine: Flag = False,
     unread: Flag = False,
     stale: Flag = False,
-    owner: Id = None,
+    owner: OptionalId = None,
     source: OptionalText = None,
     service: OptionalText = None,
 ) -> Filters:
@@ -80,7 +79,11 @@ def start(request: Request) -> Response:
 
 @router.get("/pipeline", name="pipelines:pipeline")
 def pipeline(
-    request: Request, uow: ClinicUow, login: LeadReader, filters: Filtered, pipeline: Id = None
+    request: Request,
+    uow: ClinicUow,
+    login: LeadReader,
+    filters: Filtered,
+    pipeline: OptionalId = None,
 ) -> Response:
     """Show a pipeline's leads by stage; the default pipeline where none is named."""
     shown = board(uow, pipeline, filters)

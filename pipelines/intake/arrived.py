@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     StrictBool,
     StringConstraints,
@@ -22,7 +21,7 @@ from crm.contacts import emails, phones
 from crm.contacts.matching import Person
 from crm.core.errors import N_, Invalid
 from crm.core.ids import new_id
-from crm.web.forms import InputModel
+from crm.web.forms import BLANK_IS_NONE, InputModel
 
 NO_ADDRESS = N_("Give a phone number or an email address, so that we can answer.")
 NO_PHONE = N_("This phone number cannot be right. Check it, with its area code.")
@@ -31,10 +30,6 @@ NO_NAME = N_("Give a name.")
 NO_WORDING = N_("A consent to marketing needs the words that were shown: give their id.")
 
 MOST_CAMPAIGN_FIELDS = 20
-
-
-def _blank_to_none(value: Any) -> Any:
-    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _one_line(name: str) -> str:
@@ -48,25 +43,21 @@ def _one_line(name: str) -> str:
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
 PhoneText = Annotated[
     Annotated[str, StringConstraints(max_length=phones.LONGEST_PASTE)] | None,
-    BeforeValidator(_blank_to_none),
+    BLANK_IS_NONE,
 ]
 EmailText = Annotated[
     Annotated[str, StringConstraints(max_length=emails.LONGEST_PASTE)] | None,
-    BeforeValidator(_blank_to_none),
+    BLANK_IS_NONE,
 ]
-LongText = Annotated[
-    Annotated[str, StringConstraints(max_length=5000)] | None, BeforeValidator(_blank_to_none)
-]
-Line = Annotated[
-    Annotated[str, StringConstraints(max_length=200)] | None, BeforeValidator(_blank_to_none)
-]
+LongText = Annotated[Annotated[str, StringConstraints(max_length=5000)] | None, BLANK_IS_NONE]
+Line = Annotated[Annotated[str, StringConstraints(max_length=200)] | None, BLANK_IS_NONE]
 Code = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,60}$")] | None,
-    BeforeValidator(_blank_to_none),
+    BLANK_IS_NONE,
 ]
 WebPage = Annotated[
     Annotated[str, StringConstraints(pattern=r"^https?://", max_length=500)] | None,
-    BeforeValidator(_blank_to_none),
+    BLANK_IS_NONE,
 ]
 CampaignField = Annotated[
     str,
@@ -82,7 +73,7 @@ class ConsentIn(InputModel):
     wording_id: UUID | None = Field(None, description="Which wording was shown for care.")
     wording_version: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None,
-        BeforeValidator(_blank_to_none),
+        BLANK_IS_NONE,
     ] = Field(None, description="The SHA-256 of that wording, instead of its id.")
     marketing_wording_id: UUID | None = Field(None, description="Which one for marketing.")
 
@@ -102,7 +93,7 @@ class AppointmentRequestIn(InputModel):
     service: Line = None
     message: LongText = None
     preferred_time: Line = None
-    language: Annotated[Literal["en", "es"] | None, BeforeValidator(_blank_to_none)] = None
+    language: Annotated[Literal["en", "es"] | None, BLANK_IS_NONE] = None
     source: Code = Field(None, description="Where the person came from, as a code: google_ads.")
     campaign: dict[CampaignField, Annotated[str, StringConstraints(max_length=200)]] = Field(
         default_factory=dict, max_length=MOST_CAMPAIGN_FIELDS

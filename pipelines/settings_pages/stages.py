@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, own_uow
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel, Rejected, shows_again
+from crm.web.forms import BLANK_IS_NONE, FormModel, Rejected, shows_again
 from crm.web.language import _
 from pipelines import structure
 from pipelines.models import Pipeline, StageKind
@@ -31,9 +31,7 @@ class StageForm(FormModel):
 
     name: Name
     kind: StageKind = "open"
-    stale_after_days: Annotated[
-        Annotated[int, Field(ge=1, le=365)] | None, BeforeValidator(lambda given: given or None)
-    ] = None
+    stale_after_days: Annotated[Annotated[int, Field(ge=1, le=365)] | None, BLANK_IS_NONE] = None
     version: Version = 1
 
     def words(self) -> structure.StageWords:

@@ -9,16 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from crm.core.ids import new_id
-from crm.web.forms import FormModel
+from crm.web.forms import BLANK_IS_NONE, FormModel, OptionalId
 from crm.web.language import N_
 from pipelines.tasks.actions import Due, NewTask, TaskChange
 
 NO_TITLE = N_("Say what is to be done.")
 MOST_AT_ONCE = 100
-
-
-def _blank_to_none(value: Any) -> Any:
-    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _one_line(title: str) -> str:
@@ -38,7 +34,7 @@ class TaskForm(FormModel):
         Field(validate_default=True),
     ] = ""
     due_on: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2099, 12, 31))]
-    due_time: Annotated[time | None, BeforeValidator(_blank_to_none)] = None
+    due_time: Annotated[time | None, BLANK_IS_NONE] = None
     assignee_id: UUID
 
     def due(self, zone: ZoneInfo) -> Due:
@@ -52,7 +48,7 @@ class NewTaskForm(TaskForm):
     key: Annotated[UUID, BeforeValidator(lambda typed: typed or new_id())] = Field(
         default_factory=new_id
     )
-    lead_id: Annotated[UUID | None, BeforeValidator(_blank_to_none)] = None
+    lead_id: OptionalId = None
 
     def new(self, zone: ZoneInfo) -> NewTask:
         """Return what the form asks for."""
@@ -80,4 +76,4 @@ class SettleForm(FormModel):
     task_id: Annotated[
         list[UUID], BeforeValidator(_ids), Field(min_length=1, max_length=MOST_AT_ONCE)
     ]
-    lead_id: Annotated[UUID | None, BeforeValidator(_blank_to_none)] = None
+    lead_id: OptionalId = None

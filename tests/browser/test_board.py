@@ -1,6 +1,5 @@
 """The board in a real browser: cards move by drag, by key and by menu, and nothing is lost."""
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,15 +9,15 @@ from playwright.sync_api import Locator, Page, expect
 from sqlmodel import col
 
 from crm.contacts.models import Contact
-from crm.core.runtime import Runtime
-from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from pipelines.actions import Move, NewLead, create_leads, move_leads
 from pipelines.models import Lead, Stage
 from tests.support.browsing import PASSWORD
 from tests.support.chromium import needs_chromium, open_page
-from tests.support.houses import House, cheap_app, email_of, furnish
-from tests.support.serving import address_of, free_socket, served
+from tests.support.houses import House, email_of
+from tests.support.served_houses import house, listening, settings
+
+__all__ = ["house", "listening", "settings"]
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
@@ -28,32 +27,11 @@ expect.set_options(timeout=30_000)
 NAMES = ("Ana Mora", "Bea Kim", "Cleo Park")
 
 
-@pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    """Where we serve."""
-    with free_socket() as opened:
-        yield opened
-
-
-@pytest.fixture
-def settings(settings: Settings, listening: socket.socket) -> Settings:
-    """Settings that name our own address."""
-    return Settings(
-        _env_file=None, **{**settings.model_dump(), "public_url": address_of(listening)}
-    )
-
-
-@pytest.fixture
-def house(runtime: Runtime, clinic: UUID, listening: socket.socket) -> Iterator[House]:
-    """A clinic with three new leads, the last one on top, being served."""
-    app = cheap_app(runtime)
-    made = furnish(runtime, app, clinic)
-    made.set_clock("2027-02-02 10:00")
+@pytest.fixture(autouse=True)
+def leads(house: House) -> None:
+    """Three new leads, the last one on top."""
     for name in NAMES:
-        made.do(add_lead, name)
-    with served(app, listening):
-        yield made
-    made.close()
+        house.do(add_lead, name)
 
 
 def add_lead(uow: UnitOfWork, name: str, **fields: object) -> UUID:

@@ -75,6 +75,7 @@ def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
     cookie = webs.cookie()
     lead_id = webs.ask()
     with listening(webs.two.url, cookie, "board", age=0) as board:
+        board.until("board")  # The process begins to hear.
         webs.valkey.stop()
         assert move(webs, cookie, lead_id, "Contacted").status_code == 303
         assert webs.two.get("/pipeline", cookie).status_code == 200

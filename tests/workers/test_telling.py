@@ -33,6 +33,25 @@ def test_telling_a_dead_redis_returns_and_then_skips(tmp_path: Path) -> None:
     doorbell.close()
 
 
+def test_what_an_absent_redis_missed_is_made_up_for(tmp_path: Path) -> None:
+    """Nobody else need commit anything: the pages of the clinic are told by themselves."""
+    place = tmp_path / "redis"
+    with (
+        ValkeyServer() as server,
+        redis.Redis.from_url(server.url) as client,
+        client.pubsub() as pubsub,
+    ):
+        pubsub.subscribe(CHANNEL)
+        assert pubsub.get_message(timeout=20)
+        doorbell = Doorbell(f"unix://{place}")
+        doorbell.tell(ANNOUNCEMENT)
+        place.symlink_to(server.socket)
+        message = pubsub.get_message(timeout=20)
+        doorbell.close()
+    assert message is not None
+    assert decode(message["data"]) == Announcement(ANNOUNCEMENT.clinic_id, None)
+
+
 def test_a_hung_redis_is_waited_for_once_by_rings_and_announcements_together(
     tmp_path: Path,
 ) -> None:

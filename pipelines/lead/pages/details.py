@@ -4,11 +4,10 @@ from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
-from crm.web.forms import FormModel, Rejected, ShortText, shows_again
+from crm.web.forms import FormModel, OptionalId, Rejected, ShortText, shows_again
 from crm.web.language import _
 from pipelines.lead.details import NAMES, Change, Detail, change_detail
 from pipelines.lead.pages.parts import Done, Part, View, again, answer, show_parts
@@ -18,30 +17,18 @@ router = APIRouter(include_in_schema=False)
 Writer = Annotated[SignedIn, require("leads:write")]
 
 
-def _empty_to_none(value: object) -> object:
-    return None if value == "" else value
-
-
-Maybe = BeforeValidator(_empty_to_none)
-
-
 class DetailForm(FormModel):
     """A detail as typed, and the version that was seen."""
 
     value: ShortText = ""
     version: int | None = None
-    address_id: Annotated[UUID | None, Maybe] = None
+    address_id: OptionalId = None
 
 
 def _show_again(request: Request, rejected: Rejected) -> Response:
     editing = cast(Detail, request.path_params["detail"])
-    typed = rejected.values.get("address_id", "")
-    view = View(editing=editing, address_id=_as_id(typed), rejected=rejected)
+    view = View(editing=editing, address_id=rejected.id("address_id"), rejected=rejected)
     return again(request, rejected, ["details"], view)
-
-
-def _as_id(typed: str) -> UUID | None:
-    return UUID(typed) if len(typed) == 36 and typed.count("-") == 4 else None
 
 
 @router.get("/leads/{lead_id}/details", name="pipelines:details")

@@ -6,7 +6,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
@@ -15,7 +14,14 @@ from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import withdraw_text
 from crm.messaging.models import Communication
-from crm.web.forms import CleanText, FormModel, Rejected, shows_again
+from crm.web.forms import (
+    BLANK_IS_NONE,
+    CleanText,
+    FormModel,
+    OptionalId,
+    Rejected,
+    shows_again,
+)
 from crm.web.frame import frame_of
 from crm.web.htmx import Undo, is_htmx
 from crm.web.language import _
@@ -34,24 +40,17 @@ router = APIRouter(include_in_schema=False)
 Sender = Annotated[SignedIn, require("messages:send")]
 
 
-def _empty_to_none(value: object) -> object:
-    return None if value == "" else value
-
-
-Maybe = BeforeValidator(_empty_to_none)
-
-
 class TextForm(FormModel):
     """What is written to a patient, and what the button says: now, later, or a template's words."""
 
     body: CleanText = ""
     key: UUID
-    address_id: Annotated[UUID | None, Maybe] = None
-    seen: Annotated[UUID | None, Maybe] = None
+    address_id: OptionalId = None
+    seen: OptionalId = None
     act: Literal["send", "later", "insert"] = "send"
-    at: Annotated[datetime | None, Maybe] = None
-    later_at: Annotated[datetime | None, Maybe] = None
-    template_id: Annotated[UUID | None, Maybe] = None
+    at: Annotated[datetime | None, BLANK_IS_NONE] = None
+    later_at: Annotated[datetime | None, BLANK_IS_NONE] = None
+    template_id: OptionalId = None
     is_pinned: bool = False
     is_confirmed: bool = False
 

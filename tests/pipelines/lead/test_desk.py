@@ -188,6 +188,11 @@ def test_a_person_keeps_one_way_to_be_reached(house: House, lead_id: UUID) -> No
     assert PHONE not in browser.get(f"/leads/{lead_id}").text
 
 
+@pytest.mark.parametrize("sent", ["z" * 36, "zzzzzzzz-zzzz-zzzz-zzzz-zzzzzzzzzzzz", "7"])
+def test_what_is_no_id_of_an_address_is_refused(house: House, lead_id: UUID, sent: str) -> None:
+    assert post(house.signed_in(), lead_id, "details/phone", value="", address_id=sent) == 422
+
+
 def test_value_counts_on_the_board_and_an_owner_works_here(house: House, lead_id: UUID) -> None:
     browser = house.signed_in()
     assert post(browser, lead_id, "details/value", value="$4,800", version="1") == 303

@@ -1,47 +1,17 @@
 """The phones in a real browser: texts arrive by themselves, and what is being typed stays."""
 
-import socket
-from collections.abc import Iterator
-from uuid import UUID
-
 import pytest
 from playwright.sync_api import Page
 
-from crm.core.runtime import Runtime
-from crm.core.settings import Settings
 from tests.conftest import Drain
 from tests.support.browsing import PASSWORD
 from tests.support.chromium import needs_chromium, open_page
-from tests.support.houses import House, cheap_app, email_of, furnish
-from tests.support.serving import address_of, free_socket, served
+from tests.support.houses import House, email_of
+from tests.support.served_houses import house, listening, settings
+
+__all__ = ["house", "listening", "settings"]
 
 pytestmark = [pytest.mark.browser, needs_chromium]
-
-
-@pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    """Where we serve."""
-    with free_socket() as opened:
-        yield opened
-
-
-@pytest.fixture
-def settings(settings: Settings, listening: socket.socket) -> Settings:
-    """Settings that name our own address."""
-    return Settings(
-        _env_file=None, **{**settings.model_dump(), "public_url": address_of(listening)}
-    )
-
-
-@pytest.fixture
-def house(runtime: Runtime, clinic: UUID, listening: socket.socket) -> Iterator[House]:
-    """A furnished clinic in the morning, being served."""
-    app = cheap_app(runtime)
-    made = furnish(runtime, app, clinic)
-    made.set_clock("2027-02-02 10:00")
-    with served(app, listening):
-        yield made
-    made.close()
 
 
 def open_phones(page: Page, house: House) -> None:
