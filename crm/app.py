@@ -1,16 +1,19 @@
 """The web application: routers, middleware and error handlers around one runtime."""
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.routing import BaseRoute
 
 from crm import registry
 from crm.accounts import setup as accounts_setup
 from crm.accounts.deps import verify_write
+from crm.accounts.passwords import Passwords
 from crm.core.logging import configure_logging
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
@@ -23,13 +26,20 @@ SWITCH_INTERVAL = 0.001
 """Seconds that a busy thread keeps the interpreter from one that waits for it. A transaction asks
 the database some twenty times; with Python's 5 ms, each answer waits that long under load."""
 
+GUARDS = [Depends(verify_write)]
 PACKAGES = ("crm/accounts", "crm/messaging", "pipelines", "automations", "webhooks", "workers")
 
 
 def create_app(
-    runtime: Runtime, *, beside: Callable[[], AbstractContextManager[object]] | None = None
+    runtime: Runtime,
+    *,
+    beside: Callable[[], AbstractContextManager[object]] | None = None,
+    passwords: Passwords | None = None,
 ) -> FastAPI:
-    """Return the application; `beside` is what runs in its process while it serves."""
+    """Return the application; `beside` is what runs in its process while it serves.
+
+    `passwords` is for tests, which hash cheaply.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +54,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # It would lead to whatever host the request named.
-        dependencies=[Depends(verify_write)],
+        dependencies=GUARDS,
     )
     setup.install(
         app,
@@ -54,15 +64,23 @@ def create_app(
         trusted_proxies=runtime.settings.trusted_proxies,
         admit=places(runtime.settings.database_pool),
     )
-    accounts_setup.install(app, runtime)
+    accounts_setup.install(app, runtime, passwords=passwords)
     app.state.nav, app.state.watched = registry.NAV, registry.WATCHED
     app.state.live = accounts_setup.hub(runtime, registry.TOPICS)
     app.state.bars = registry.BARS
-    for router in registry.ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_routes())
     if runtime.settings.is_demo:
         app.include_router(gallery.router)
     return app
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Return the packages' routes; FastAPI prepares them at the first request of a process."""
+    every = APIRouter(dependencies=GUARDS)
+    for router in registry.ROUTERS:
+        every.include_router(router)
+    return every.routes
 
 
 def _web_secret(settings: Settings) -> bytes:

@@ -40,7 +40,7 @@ def install(
     """
     parts = urlsplit(public_url)
     web = Web(
-        templates=environment(folders),
+        templates=environment(tuple(folders)),
         assets=Assets.read(*FOLDERS),
         csrf=Csrf(_derived(secret, "csrf"), f"{parts.scheme}://{parts.netloc}"),
         signer=URLSafeSerializer(_derived(secret, "flash"), salt="flash"),

@@ -1,11 +1,12 @@
 """Pages from templates: one Jinja environment over every package's `templates/` folder."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,8 +41,9 @@ class Rendering:
 _rendering: ContextVar[Rendering] = ContextVar("rendering")
 
 
-def environment(folders: Sequence[Path]) -> Environment:
-    """Build the environment over the packages' `templates/` folders.
+@cache
+def environment(folders: tuple[Path, ...]) -> Environment:
+    """Return the environment over the packages' `templates/` folders; one of them a process.
 
     `pipelines/lead.html` is `pipelines/templates/lead.html`, or the same name below the folder
     itself; the layer's own files are found by their bare names (`base.html`, `macros/ui.html`).

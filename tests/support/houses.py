@@ -1,7 +1,7 @@
 """A furnished clinic as its people and patients meet it: forms, pages, keys and phones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -206,10 +206,7 @@ def email_of(role: str, clinic: UUID) -> str:
 
 def cheap_app(runtime: Runtime) -> FastAPI:
     """Return the whole application, which hashes passwords cheaply."""
-    app = create_app(runtime)
-    cheap = Passwords(CountingHasher())
-    app.state.accounts = replace(app.state.accounts, passwords=cheap)
-    return app
+    return create_app(runtime, passwords=Passwords(CountingHasher()))
 
 
 def furnish(runtime: Runtime, app: FastAPI, clinic: UUID) -> House:
