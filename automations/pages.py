@@ -18,6 +18,7 @@ from crm.web.forms import FormModel
 from crm.web.htmx import Undo, is_htmx, toast
 from crm.web.language import _
 from crm.web.pages import see_other
+from crm.web.paths import path_of
 from crm.web.templating import render, render_block
 from pipelines.models import Lead
 
@@ -119,9 +120,8 @@ def skip_step(
         passage = by_hand.undo_skip(uow, enrollment_id, form.occurrence)
         return _changed(request, uow, passage, _("The step will be taken after all."))
     passage = by_hand.skip_step(uow, enrollment_id, form.occurrence)
-    path = request.app.url_path_for("automations:skip_step", enrollment_id=enrollment_id)
-    root = request.scope.get("root_path", "")
-    undo = Undo(f"{root}{path}", {"occurrence": passage.occurrence, "is_undo": "true"})
+    path = path_of(request, "automations:skip_step", enrollment_id=enrollment_id)
+    undo = Undo(path, {"occurrence": passage.occurrence, "is_undo": "true"})
     return _changed(request, uow, passage, _("The step is skipped."), undo)
 
 

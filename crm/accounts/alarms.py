@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 
 from crm.accounts.roles import may
-from crm.core.uow import UnitOfWork
+from crm.core.asking import Asking
 from crm.web.frame import Banner
 
-Look = Callable[[UnitOfWork], ColumnElement[str | None]]
-"""From a transaction, the expression of what is the matter, marked with `N_`, or of NULL."""
+Look = Callable[[Asking], ColumnElement[str | None]]
+"""From whose clinic and when, the expression of what is the matter (an `N_`), or of NULL."""
 
-Count = Callable[[UnitOfWork, ColumnElement[UUID]], ColumnElement[int]]
-"""From a transaction and a user's id, the expression of how many things wait for him."""
+Count = Callable[[Asking, ColumnElement[UUID]], ColumnElement[int]]
+"""From that and a user's id, the expression of how many things wait for him."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,21 @@ class Alarm:
     capability: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Watched:
-    """Everything that is watched; `app.state.watched` holds the product's."""
+    """Everything that is watched; `app.state.watched` holds the product's.
+
+    One is itself and like no other, so that its statement can be kept.
+    """
 
     alarms: Sequence[Alarm] = ()
     counts: Mapping[str, Count] = field(default_factory=dict)
 
-    def columns(self, uow: UnitOfWork, user_id: ColumnElement[UUID]) -> list[ColumnElement[Any]]:
+    def columns(self, asking: Asking, user_id: ColumnElement[UUID]) -> list[ColumnElement[Any]]:
         """Return what is to be selected beside a user: the alarms, then the counts."""
         return [
-            *(alarm.look(uow) for alarm in self.alarms),
-            *(count(uow, user_id) for count in self.counts.values()),
+            *(alarm.look(asking) for alarm in self.alarms),
+            *(count(asking, user_id) for count in self.counts.values()),
         ]
 
     def raised(self, values: Sequence[Any], role: str) -> list[Banner]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, delete, select
+from sqlalchemy import ColumnElement, ScalarSelect, delete, select
 from sqlmodel import col
 
 from crm.accounts.models import Door
+from crm.core.asking import Asking
 from crm.core.database import Database
 from crm.core.uow import UnitOfWork
 
@@ -40,14 +41,14 @@ def resolve(database: Database, kind: str, key: str) -> list[Opened]:
         return [Opened(door.clinic_id, door.ref_id) for door in doors]
 
 
-def behind(uow: UnitOfWork, kind: str, key: str) -> ScalarSelect[UUID]:
-    """Return the expression of the row of this clinic that a key leads to, or of NULL."""
+def behind(asking: Asking, kind: str, key_hash: ColumnElement[str]) -> ScalarSelect[UUID]:
+    """Return the expression of the clinic's row that a hashed key leads to, or of NULL."""
     return (
         select(col(Door.ref_id))
         .where(
             col(Door.kind) == kind,
-            col(Door.key_hash) == hash_key(kind, key),
-            col(Door.clinic_id) == uow.clinic_id,
+            col(Door.key_hash) == key_hash,
+            col(Door.clinic_id) == asking.clinic_id,
         )
         .scalar_subquery()
     )

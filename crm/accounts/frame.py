@@ -13,6 +13,7 @@ from crm.core.settings import Settings
 from crm.web.frame import Banner, Frame, NavGroup, NavItem
 from crm.web.language import _, current_language
 from crm.web.middleware.language import COOKIE
+from crm.web.paths import path_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
         user_name=who.user.name,
         nav=[_item(entry, who, root) for entry in entries if not entry.group],
         sections=_sections(entries, who, root),
-        links=_links(request, who, root),
+        links=_links(request, who),
         banners=[Banner(_(each.message), f"{root}{each.href}") for each in who.banners],
         counts=who.counts,
         ribbon=_demo_ribbon(who) if settings.is_demo else "",
@@ -70,11 +71,11 @@ def _sections(entries: Sequence[NavEntry], who: Recognised, root: str) -> list[N
     ]
 
 
-def _links(request: Request, who: Recognised, root: str) -> dict[str, str]:
+def _links(request: Request, who: Recognised) -> dict[str, str]:
     names = ["sign_out", "profile", "theme", "live"]
     if who.login.clinics > 1:
         names.append("choose_clinic")
-    return {name: f"{root}{request.app.url_path_for(f'accounts:{name}')}" for name in names}
+    return {name: path_of(request, f"accounts:{name}") for name in names}
 
 
 def _item(entry: NavEntry, who: Recognised, root: str) -> NavItem:

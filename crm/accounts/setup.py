@@ -22,6 +22,7 @@ from crm.web.csrf import SAFE_METHODS
 from crm.web.errors import answer_domain, answer_http, wants_json
 from crm.web.htmx import is_htmx
 from crm.web.live import Hub, Topic
+from crm.web.paths import path_of
 
 
 def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = None) -> Accounts:
@@ -62,7 +63,7 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
     if is_htmx(request):
         # A part of a page is no place for the sign-in: the whole page is loaded again, and led.
         return Response(status_code=401, headers={"HX-Refresh": "true"})
-    path = f"{request.scope.get('root_path', '')}{request.app.url_path_for('accounts:sign_in')}"
+    path = path_of(request, "accounts:sign_in")
     # Only the path: a query may hold what somebody searched for. A write is not repeated.
     if request.method in SAFE_METHODS and request.url.path != "/":
         path = f"{path}?{urlencode({'next': request.url.path})}"

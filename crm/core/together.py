@@ -25,13 +25,9 @@ def together(uow: UnitOfWork, **asked: Select[Any]) -> dict[str, list[Any]]:
     """
     if not asked:
         return {}
-    parts = {name: one.subquery(f"q_{name}") for name, one in asked.items()}
-    row = uow.session.execute(
-        select(*(_as_json(part).label(name) for name, part in parts.items()))
-    ).one()
-    return {
-        name: _rows(part, found) for (name, part), found in zip(parts.items(), row, strict=True)
-    }
+    parts = (_as_json(one.subquery(f"q_{name}")).label(name) for name, one in asked.items())
+    row = uow.session.execute(select(*parts)).one()
+    return {name: _rows(one, found) for (name, one), found in zip(asked.items(), row, strict=True)}
 
 
 def _as_json(part: Any) -> Any:
@@ -39,10 +35,10 @@ def _as_json(part: Any) -> Any:
     return select(func.coalesce(told, cast(literal("[]"), JSON), type_=JSON)).scalar_subquery()
 
 
-def _rows(part: Any, found: list[dict[str, Any]]) -> list[Any]:
+def _rows(one: Select[Any], found: list[dict[str, Any]]) -> list[Any]:
     readers = {
         column.name: read
-        for column in part.c
+        for column in one.selected_columns
         for kind, read in _READ
         if isinstance(_plain(column.type), kind)
     }

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from crm.accounts.models import Clinic
 from crm.contacts.models import Address
+from crm.core.asking import Asking
 from crm.core.errors import N_
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
@@ -67,15 +68,15 @@ class PausedTemplate:
     paused_at: datetime | None
 
 
-def what_is_paused(uow: UnitOfWork) -> ColumnElement[str | None]:
+def what_is_paused(asking: Asking) -> ColumnElement[str | None]:
     """Return the expression of what keeps texts back until somebody resumes it (TW-44)."""
     held = select(col(Clinic.id)).where(
-        col(Clinic.id) == uow.clinic_id, col(Clinic.is_holding_sends)
+        col(Clinic.id) == asking.clinic_id, col(Clinic.is_holding_sends)
     )
     return case(
         (held.exists(), N_("The clinic holds all automated texts.")),
-        (_refused_accounts(uow).exists(), N_("Texts are held back: a number is paused.")),
-        (_filtered_templates(uow).exists(), N_("Texts are held back: a template is paused.")),
+        (_refused_accounts(asking).exists(), N_("Texts are held back: a number is paused.")),
+        (_filtered_templates(asking).exists(), N_("Texts are held back: a template is paused.")),
         else_=null(),
     )
 
@@ -92,17 +93,17 @@ def notices(uow: UnitOfWork) -> list[str]:
     ]
 
 
-def _refused_accounts(uow: UnitOfWork) -> Any:
+def _refused_accounts(asking: Asking) -> Any:
     return select(func.coalesce(col(ChannelAccount.paused_reason), "")).where(
-        col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.is_paused)
+        col(ChannelAccount.clinic_id) == asking.clinic_id, col(ChannelAccount.is_paused)
     )
 
 
-def _filtered_templates(uow: UnitOfWork) -> Any:
+def _filtered_templates(asking: Asking) -> Any:
     return (
         select(col(Template.name))
         .where(
-            col(Template.clinic_id) == uow.clinic_id,
+            col(Template.clinic_id) == asking.clinic_id,
             col(Template.paused_version_id) == col(Template.version_id),
         )
         .order_by(col(Template.name))

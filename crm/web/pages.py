@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from crm.web.flash import Tone, flash
 from crm.web.forms import FormModel
 from crm.web.middleware.language import COOKIE
+from crm.web.paths import path_of
 from crm.web.state import web_of
 
 router = APIRouter(include_in_schema=False)
@@ -20,9 +21,7 @@ def see_other(
     request: Request, route_name: str, *, message: str = "", tone: Tone = "good", **params: Any
 ) -> Response:
     """Return a 303 to a route, after a write; `message` is said by the next page."""
-    root = request.scope.get("root_path", "")
-    path = f"{root}{request.app.url_path_for(route_name, **params)}"
-    response = RedirectResponse(path, status_code=303)
+    response = RedirectResponse(path_of(request, route_name, **params), status_code=303)
     if message:
         flash(response, web_of(request).signer, message, tone)
     return response

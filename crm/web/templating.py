@@ -24,6 +24,7 @@ from crm.web.forms import CLINIC_FIELD, CSRF_FIELD
 from crm.web.frame import Frame, frame_of
 from crm.web.language import _, current_language, plural_form
 from crm.web.looks import LOOKS
+from crm.web.paths import path_of
 from crm.web.state import web_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,9 +91,8 @@ def render_block(
 
 
 def url_for(name: str, /, **params: Any) -> str:
-    """Return a route's path: never the host, which is the sender's word."""
-    request = _rendering.get().request
-    return f"{request.scope.get('root_path', '')}{request.app.url_path_for(name, **params)}"
+    """Return a route's path."""
+    return path_of(_rendering.get().request, name, **params)
 
 
 def here(**params: str) -> str:

@@ -11,6 +11,7 @@ from crm.web.forms import FormModel, OptionalText
 from crm.web.htmx import Undo, is_htmx, toast
 from crm.web.language import _
 from crm.web.pages import see_other
+from crm.web.paths import path_of
 from crm.web.templating import render
 from pipelines import queries
 from pipelines.actions import Move, move_leads, undo_move
@@ -78,9 +79,7 @@ def move_lead(
     response = render_changes(request, uow, login, filters, lead.pipeline_id, [lead_id])
     if lead.stage_id == before:
         return response
-    root = request.scope.get("root_path", "")
-    path = request.app.url_path_for("pipelines:undo_move", lead_id=lead_id)
-    url = f"{root}{path}?{filters.query}"
+    url = f"{path_of(request, 'pipelines:undo_move', lead_id=lead_id)}?{filters.query}"
     return toast(response, message, undo=Undo(url, {"version": lead.version}))
 
 

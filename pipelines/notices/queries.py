@@ -29,6 +29,7 @@ from sqlalchemy import (
 from crm.compliance.events import AddressSuppressed
 from crm.contacts.models import Contact
 from crm.contacts.queries import canonical_of
+from crm.core.asking import Asking
 from crm.core.events import EventRow
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
@@ -89,36 +90,36 @@ def notices(uow: UnitOfWork, user_id: UUID) -> list[Notice]:
     ]
 
 
-def unread(uow: UnitOfWork, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
+def unread(asking: Asking, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
     """Return the expression of how many there are that a user has not seen."""
     counts = [
         found.with_only_columns(func.count(), maintain_column_froms=True)
-        .where(_is_unread(uow, user_id, at))
+        .where(_is_unread(asking, user_id, at))
         .scalar_subquery()
-        for found, at in _kinds(uow, user_id)
+        for found, at in _kinds(asking, user_id)
     ]
     return counts[0] + counts[1] + counts[2]
 
 
-def _is_unread(uow: UnitOfWork, user_id: Whose, at: Any) -> ColumnElement[bool]:
+def _is_unread(asking: Asking, user_id: Whose, at: Any) -> ColumnElement[bool]:
     marks = _marks.alias()
     seen = (
         select(marks.c.seen_at)
-        .where(marks.c.clinic_id == uow.clinic_id, marks.c.id == user_id)
+        .where(marks.c.clinic_id == asking.clinic_id, marks.c.id == user_id)
         .correlate_except(marks)
         .scalar_subquery()
     )
     return func.coalesce(at > seen, True)
 
 
-def _kinds(uow: UnitOfWork, user_id: Whose) -> tuple[Found, Found, Found]:
-    return _new_requests(uow, user_id), _replies(uow, user_id), _tasks_given(uow, user_id)
+def _kinds(asking: Asking, user_id: Whose) -> tuple[Found, Found, Found]:
+    return _new_requests(asking, user_id), _replies(asking, user_id), _tasks_given(asking, user_id)
 
 
-def _new_requests(uow: UnitOfWork, user_id: Whose) -> Found:
+def _new_requests(asking: Asking, user_id: Whose) -> Found:
     latest = (
         select(_requests)
-        .where(_requests.c.clinic_id == uow.clinic_id)
+        .where(_requests.c.clinic_id == asking.clinic_id)
         .order_by(_requests.c.id.desc())
         .limit(LATEST)
         .subquery()
@@ -128,10 +129,10 @@ def _new_requests(uow: UnitOfWork, user_id: Whose) -> Found:
     # Nobody is told of what he wrote down himself.
     is_own = latest.c.source == func.concat(f"{CHANNEL}:", cast(user_id, String))
     at = latest.c.received_at
-    return _about_leads(uow, user_id, latest, kind, at).where(~is_own), at
+    return _about_leads(asking, user_id, latest, kind, at).where(~is_own), at
 
 
-def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
+def _replies(asking: Asking, user_id: Whose) -> Found:
     # As written in the index, which no parameter would be seen to fit.
     heard = [TextReceived.name, AddressSuppressed.name]
     is_heard = _events.c.name.in_(bindparam("heard", heard, expanding=True, literal_execute=True))
@@ -150,7 +151,7 @@ def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
             *(e.clinic_id, e.id, e.at, e.name, e.payload),
             func.coalesce(e.lead_id, last_lead).label("lead_id"),
         )
-        .where(_events.c.clinic_id == uow.clinic_id, is_heard)
+        .where(_events.c.clinic_id == asking.clinic_id, is_heard)
         .order_by(_events.c.seq.desc())
         .limit(LATEST)
         .subquery()
@@ -158,10 +159,10 @@ def _replies(uow: UnitOfWork, user_id: Whose) -> Found:
     is_stop = latest.c.payload["keyword"].astext == "stop"
     kind = case((is_stop, "opted_out"), else_="reply")
     is_reply = latest.c.name == TextReceived.name
-    return _about_leads(uow, user_id, latest, kind, latest.c.at).where(is_reply), latest.c.at
+    return _about_leads(asking, user_id, latest, kind, latest.c.at).where(is_reply), latest.c.at
 
 
-def _about_leads(uow: UnitOfWork, user_id: Whose, latest: Any, kind: Any, at: Any) -> Select[Any]:
+def _about_leads(asking: Asking, user_id: Whose, latest: Any, kind: Any, at: Any) -> Select[Any]:
     """Return what happened to leads that are this user's or nobody's, with the person's name."""
     person = _contacts.alias()
     is_mine = or_(_leads.c.owner_id.is_(None), _leads.c.owner_id == user_id)
@@ -191,11 +192,11 @@ def _about_leads(uow: UnitOfWork, user_id: Whose, latest: Any, kind: Any, at: An
                 person.c.id == canonical_of(_contacts.c),
             ),
         )
-        .where(is_mine, at > uow.now - HORIZON)
+        .where(is_mine, at > asking.now - HORIZON)
     )
 
 
-def _tasks_given(uow: UnitOfWork, user_id: Whose) -> Found:
+def _tasks_given(asking: Asking, user_id: Whose) -> Found:
     tasks = _tasks.alias()
     found = select(
         literal("task").label("kind"),
@@ -205,9 +206,9 @@ def _tasks_given(uow: UnitOfWork, user_id: Whose) -> Found:
         cast(null(), String).label("name"),
         tasks.c.title,
     ).where(
-        tasks.c.clinic_id == uow.clinic_id,
+        tasks.c.clinic_id == asking.clinic_id,
         tasks.c.assignee_id == user_id,
-        tasks.c.assigned_at > uow.now - HORIZON,
+        tasks.c.assigned_at > asking.now - HORIZON,
         tasks.c.assigned_by.is_distinct_from(user_id),
         tasks.c.done_at.is_(None),
     )

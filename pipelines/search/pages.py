@@ -6,6 +6,7 @@ no address, where proxies, browsers and histories would keep it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -19,6 +20,7 @@ from crm.web.forms import FormModel
 from crm.web.frame import frame_of
 from crm.web.htmx import is_htmx
 from crm.web.language import _
+from crm.web.paths import path_of
 from crm.web.templating import render, render_block
 from pipelines.search.queries import FoundLead, find_leads
 
@@ -76,8 +78,7 @@ def _is_meant(place: Place, wanted: Sequence[str]) -> bool:
 
 def places(request: Request, role: str) -> list[Place]:
     """Return the actions and pages that a role has."""
-    path = request.app.url_path_for
-    root = request.scope.get("root_path", "")
+    path = partial(path_of, request)
     actions = [
         ("leads:write", Place(_("New lead"), path("intake:new_lead"), "add", True, "n")),
         ("tasks:write", Place(_("New task"), path("tasks:new"), "tasks", True)),
@@ -85,11 +86,7 @@ def places(request: Request, role: str) -> list[Place]:
         ("leads:read", Place(_("Keyboard shortcuts"), path("search:keys"), "help", True, "?")),
     ]
     pages = [Place(item.label, item.href, item.icon) for item in frame_of(request).nav]
-    mine = [place for capability, place in actions if may(role, capability)]
-    return [
-        *(Place(one.label, f"{root}{one.href}", one.icon, one.is_sheet, one.keys) for one in mine),
-        *pages,
-    ]
+    return [*(place for capability, place in actions if may(role, capability)), *pages]
 
 
 @router.get("/help/keys", name="search:keys", dependencies=[require("leads:read")])

@@ -20,6 +20,7 @@ from crm.web.frame import frame_of
 from crm.web.htmx import Undo, is_htmx, toast
 from crm.web.language import _, ngettext
 from crm.web.pages import see_other
+from crm.web.paths import path_of
 from crm.web.templating import render, render_block
 from pipelines.models import Lead
 from pipelines.tasks import actions, queries
@@ -199,7 +200,7 @@ def _settled(
     """Say what was done: to a script beside what it shows, to anybody else on the page before."""
     if is_htmx(request):
         ids = " ".join(str(task.id) for task in undo)
-        back = Undo(str(request.app.url_path_for("tasks:reopen")), {"task_id": ids})
+        back = Undo(path_of(request, "tasks:reopen"), {"task_id": ids})
         return toast(Response(status_code=204), message, undo=back if undo else None)
     if lead_id is not None:
         return see_other(request, "pipelines:lead", lead_id=lead_id, message=message)

@@ -14,6 +14,7 @@ from sqlmodel import col
 from crm.accounts.models import Clinic, User
 from crm.contacts.models import Contact
 from crm.contacts.queries import canonical_of
+from crm.core.asking import Asking
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from pipelines.tasks.models import Task
@@ -76,18 +77,18 @@ def open_tasks(uow: UnitOfWork, assignee_id: UUID | None, after: UUID | None = N
     return Page(shown, shown[-1].id if len(rows) > PAGE else None)
 
 
-def due_today(uow: UnitOfWork, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
+def due_today(asking: Asking, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
     """Return the expression of how many of a user's tasks are late or due before his midnight."""
     tasks, user, clinic = aliased(Task), aliased(User), aliased(Clinic)
     own = select(col(user.timezone)).where(col(user.id) == user_id).correlate_except(user)
-    shared = select(col(clinic.timezone)).where(col(clinic.id) == uow.clinic_id)
+    shared = select(col(clinic.timezone)).where(col(clinic.id) == asking.clinic_id)
     zone = func.coalesce(own.scalar_subquery(), shared.correlate_except(clinic).scalar_subquery())
-    today = func.date_trunc("day", func.timezone(zone, uow.now))
+    today = func.date_trunc("day", func.timezone(zone, asking.now))
     return (
         select(func.count())
         .select_from(tasks)
         .where(
-            col(tasks.clinic_id) == uow.clinic_id,
+            col(tasks.clinic_id) == asking.clinic_id,
             col(tasks.assignee_id) == user_id,
             col(tasks.done_at).is_(None),
             col(tasks.due_at) < func.timezone(zone, today + timedelta(days=1)),

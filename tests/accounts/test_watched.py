@@ -13,26 +13,26 @@ from crm.accounts.actions import recognise
 from crm.accounts.alarms import Alarm, Watched
 from crm.accounts.frame import NavEntry
 from crm.accounts.models import Clinic, Login
+from crm.core.asking import Asking
 from crm.core.ids import new_id
 from crm.core.runtime import Runtime
 from crm.core.tally import tallying
-from crm.core.uow import UnitOfWork
 from tests.accounts.conftest import Browser, People
 
 WORDS = "Everything stands still."
 IDLE = timedelta(minutes=15)
 
 
-def is_holding(uow: UnitOfWork) -> ColumnElement[str | None]:
+def is_holding(asking: Asking) -> ColumnElement[str | None]:
     held = select(col(Clinic.id)).where(
-        col(Clinic.id) == uow.clinic_id, col(Clinic.is_holding_sends)
+        col(Clinic.id) == asking.clinic_id, col(Clinic.is_holding_sends)
     )
     return case((held.exists(), WORDS))
 
 
-def own_logins(uow: UnitOfWork, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
+def own_logins(asking: Asking, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
     own = select(func.count()).where(
-        col(Login.clinic_id) == uow.clinic_id, col(Login.user_id) == user_id
+        col(Login.clinic_id) == asking.clinic_id, col(Login.user_id) == user_id
     )
     return own.scalar_subquery()
 

@@ -1,8 +1,12 @@
 """Browsers as tests drive them: they keep cookies, say where they come from, and fill in forms."""
 
+import atexit
 import re
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from httpx2 import Response
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -55,7 +59,7 @@ class Browser(TestClient):
 
 def open_browser(app: FastAPI, ip: str = "203.0.113.7", **options: Any) -> Browser:
     """Return a browser that nobody is signed in with; errors of the server are answers to it."""
-    return Browser(
+    browser = Browser(
         app,
         **{
             "base_url": ORIGIN,
@@ -66,6 +70,16 @@ def open_browser(app: FastAPI, ip: str = "203.0.113.7", **options: Any) -> Brows
             **options,
         },
     )
+    browser.portal = _shared_loop()
+    return browser
+
+
+@cache
+def _shared_loop() -> BlockingPortal:
+    """Return an event loop in a thread for all browsers: one for each request takes a while."""
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(start_blocking_portal())
 
 
 def hidden_fields(html: str, names: str = r"[\w.]+") -> dict[str, str]:

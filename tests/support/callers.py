@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -31,12 +32,14 @@ class Caller:
     def sign_in(self) -> None:
         """Sign in anew."""
         self.browser = self.house.signed_in(self.role)
-        self.guards = self.browser.guards("/pipeline")
+        self.guards = self.browser.guards("/settings/profile")
 
-    def own_ids(self, route: Route) -> dict[str, str]:
+    def own_ids(
+        self, route: Route, known: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, str]:
         """Return an own id for every parameter of a route that names a row, else nobody's."""
         return {
-            param.name: own_id(self.house, param.name) or str(uuid4())
+            param.name: known.get(param.name) or own_id(self.house, param.name) or str(uuid4())
             for place in ("path", "body")
             for param in route.ids(place)
         }
@@ -54,11 +57,19 @@ class Caller:
         body = self.body(route, ids)
         if route.is_by_key:
             return self._by_key(route, path, body)
-        browser = self.house.visitor(f"198.51.100.{uuid4().int % 250}")
-        own = browser if path.startswith("/f/") else self.browser
+        is_anybodys = path.startswith("/f/")
+        own = self.house.visitor(_some_address()) if is_anybodys else self.browser
         sent = {**self.guards, **body}
         headers = {"Sec-Fetch-Site": "same-origin"}
         return own.request(route.method, path, data=sent, params=params, headers=headers)
+
+    def call_signed_in(self, route: Route, ids: Mapping[str, str]) -> Response:
+        """Call a route; once more, if what was called before it had ended the login."""
+        answer = self.call(route, ids)
+        if answer.status_code != 401 and answer.headers.get("location", "")[:8] != "/sign-in":
+            return answer
+        self.sign_in()
+        return self.call(route, ids)
 
     def path(self, route: Route, ids: Mapping[str, str]) -> str:
         """Return an address of a route."""
@@ -68,7 +79,7 @@ class Caller:
 
     def body(self, route: Route, ids: Mapping[str, str]) -> dict[str, Any]:
         """Return a body that a route takes, with these ids in it."""
-        own = {**self.own_ids(route), **ids}
+        own = self.own_ids(route, ids)
         short = {name.rpartition(".")[2]: value for name, value in own.items()}
         made: dict[str, Any] = {}
         for model in body_models(route):
@@ -99,6 +110,10 @@ class Caller:
             "Idempotency-Key": str(uuid4()),
         }
         return self.house.visitor().request(route.method, path, json=body, headers=headers)
+
+
+def _some_address() -> str:
+    return f"198.51.100.{uuid4().int % 250}"
 
 
 def told(response: Response, ids: Sequence[str]) -> tuple[object, ...]:

@@ -164,15 +164,18 @@ def every_id(house: House) -> dict[str, str]:
 
 def everything(house: House, *without: str) -> dict[str, list[str]]:
     """Return all rows of a clinic by table, as text, to see whether anything has changed."""
-    return {
-        name: [str(row[0]) for row in rows(house, _everything(name))]
+    found: dict[str, list[str]] = {
+        name: []
         for name, table in sorted(metadata.tables.items())
         if "clinic_id" in table.columns and name not in without
     }
+    for name, row in rows(house, " UNION ALL ".join(map(_everything, found)) + " ORDER BY 1, 2"):
+        found[name].append(row)
+    return found
 
 
 def _everything(name: str) -> str:
-    return f"SELECT CAST(t AS text) FROM {name} t WHERE clinic_id = :c ORDER BY 1"
+    return f"SELECT '{name}', CAST(t AS text) FROM {name} t WHERE clinic_id = :c"
 
 
 def rows(house: House, statement: str) -> list[Any]:

@@ -19,6 +19,7 @@ from crm.core.errors import N_, DomainError, Invalid, NotFound
 from crm.core.principal import PATIENT
 from crm.web.forms import FormModel, Rejected, shows_again
 from crm.web.language import _
+from crm.web.paths import path_of
 from crm.web.state import web_of
 from pipelines.intake import AppointmentRequestIn, IncomingRequest, ShownForm, find_form
 from pipelines.intake.arrived import EmailText, LongText, Name, PhoneText, wrong_addresses
@@ -172,7 +173,7 @@ def send_form(request: Request, form_key: str, sent: Annotated[RequestFormIn, Fo
     incoming = _incoming(request, form, sent, token)
     desk.accept(clinic_id, PATIENT, incoming)
     query = "&embed=1" if request.query_params.get("embed") else ""
-    path = request.app.url_path_for("intake:sent", form_key=form_key)
+    path = path_of(request, "intake:sent", form_key=form_key)
     return RedirectResponse(f"{path}?lang={request.state.language}{query}", 303)
 
 

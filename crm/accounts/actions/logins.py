@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select, update
+from sqlalchemy import Select, String, and_, bindparam, select, update
 from sqlmodel import col
 
 from crm.accounts import doors
@@ -16,6 +17,7 @@ from crm.accounts.models import Clinic, Login, Membership, User
 from crm.accounts.queries import live_membership, locked_user, workplaces
 from crm.accounts.state import Accounts
 from crm.accounts.throttle import Attempt
+from crm.core.asking import PLACES
 from crm.core.database import Database
 from crm.core.errors import NotFound
 from crm.core.principal import SYSTEM, Principal
@@ -165,7 +167,8 @@ def recognise(
     if clinic_id is None:
         return None
     with database.transaction(clinic_id, SYSTEM) as uow:
-        row = uow.session.execute(_whose(uow, token, watched)).one_or_none()
+        found = PLACES.of(uow, key_hash=doors.hash_key("session", token))
+        row = uow.session.execute(_whose(watched), found).one_or_none()
         if row is None:
             return None
         login, user, membership, clinic, *seen = row
@@ -189,10 +192,12 @@ def _clinic_of(token: str) -> UUID | None:
         return None
 
 
-def _whose(uow: UnitOfWork, token: str, watched: Watched) -> Select[*tuple[Any, ...]]:
+@cache
+def _whose(watched: Watched) -> Select[*tuple[Any, ...]]:
+    key_hash = bindparam("key_hash", type_=String())
     return (
         select(Login, User, Membership, Clinic)
-        .add_columns(*watched.columns(uow, _logins.c.user_id))
+        .add_columns(*watched.columns(PLACES, _logins.c.user_id))
         .join(User, col(User.id) == col(Login.user_id))
         .join(
             Membership,
@@ -202,7 +207,10 @@ def _whose(uow: UnitOfWork, token: str, watched: Watched) -> Select[*tuple[Any, 
             ),
         )
         .join(Clinic, col(Clinic.id) == col(Login.clinic_id))
-        .where(col(Login.id) == doors.behind(uow, "session", token), col(Login.ended_at).is_(None))
+        .where(
+            col(Login.id) == doors.behind(PLACES, "session", key_hash),
+            col(Login.ended_at).is_(None),
+        )
     )
 
 

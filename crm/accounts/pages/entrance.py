@@ -22,6 +22,7 @@ from crm.accounts.state import accounts_of
 from crm.web.forms import FormModel, Rejected, ShortText, shows_again
 from crm.web.language import _
 from crm.web.pages import own_path, see_other
+from crm.web.paths import path_of
 from crm.web.templating import render
 
 router = APIRouter(dependencies=[Depends(verify_write)])
@@ -101,8 +102,7 @@ def try_to_sign_in(
         with accounts.database.transaction(login.clinic_id, login.principal) as uow:
             end_login(uow, login.login_id, "signed_in_again")
     if opened.clinics > 1:
-        chooser = request.app.url_path_for("accounts:choose_clinic")
-        path = f"{request.scope.get('root_path', '')}{chooser}?{urlencode({'next': path})}"
+        path = f"{path_of(request, 'accounts:choose_clinic')}?{urlencode({'next': path})}"
     response = RedirectResponse(path, 303)
     let_in(request, response, opened.token, email)
     return response

@@ -16,6 +16,7 @@ from crm.web.forms import CleanText, FormModel, Rejected, ShortText, shows_again
 from crm.web.htmx import Undo, is_htmx
 from crm.web.language import _
 from crm.web.pages import see_other
+from crm.web.paths import path_of
 from pipelines import queries
 from pipelines.lead import actions
 from pipelines.lead.models import Note
@@ -70,10 +71,6 @@ def _tag_again(request: Request, rejected: Rejected) -> Response:
     return again(request, rejected, ["tags"], View(rejected=rejected))
 
 
-def _path(request: Request, name: str, **ids: UUID) -> str:
-    return f"{request.scope.get('root_path', '')}{request.app.url_path_for(name, **ids)}"
-
-
 @router.post(
     "/leads/{lead_id}/notes", name="pipelines:add_note", dependencies=[shows_again(_note_again)]
 )
@@ -86,7 +83,7 @@ def add_note(
 ) -> Response:
     """Write a note on a lead."""
     note = actions.add_note(uow, lead_id, form.body, key=str(form.key))
-    path = _path(request, "pipelines:remove_note", lead_id=lead_id, note_id=note.id)
+    path = path_of(request, "pipelines:remove_note", lead_id=lead_id, note_id=note.id)
     done = Done(_("The note is kept."), ("composer", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)
 
@@ -104,7 +101,7 @@ def remove_note(
     if uow.get(Note, note_id).lead_id != lead_id:
         raise NotFound("note not found")
     actions.remove_note(uow, note_id, is_undo=form.is_undo)
-    path = _path(request, "pipelines:remove_note", lead_id=lead_id, note_id=note_id)
+    path = path_of(request, "pipelines:remove_note", lead_id=lead_id, note_id=note_id)
     message = _("The note is back.") if form.is_undo else _("The note was removed.")
     undo = None if form.is_undo else Undo(path, {"is_undo": "true"})
     return answer(request, uow, login, lead_id, Done(message, ("timeline",), undo))
@@ -135,7 +132,7 @@ def add_call(
         contact_id=lead.contact_id,
         lead_id=lead_id,
     )
-    path = _path(request, "pipelines:remove_call", lead_id=lead_id, call_id=call.id)
+    path = path_of(request, "pipelines:remove_call", lead_id=lead_id, call_id=call.id)
     done = Done(_("The call is noted."), ("composer", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)
 
@@ -162,7 +159,7 @@ def tag(
 ) -> Response:
     """Mark a lead with a tag."""
     tag_id = actions.tag_lead(uow, lead_id, form.name)
-    path = _path(request, "pipelines:untag", lead_id=lead_id, tag_id=tag_id)
+    path = path_of(request, "pipelines:untag", lead_id=lead_id, tag_id=tag_id)
     done = Done(_("The tag is on."), ("tags", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)
 
@@ -181,7 +178,7 @@ def untag(
         actions.tag_again(uow, lead_id, tag_id)
         return answer(request, uow, login, lead_id, Done(_("The tag is on."), ("tags", "timeline")))
     actions.untag_lead(uow, lead_id, tag_id)
-    path = _path(request, "pipelines:untag", lead_id=lead_id, tag_id=tag_id)
+    path = path_of(request, "pipelines:untag", lead_id=lead_id, tag_id=tag_id)
     undo = Undo(path, {"is_undo": "true"})
     return answer(
         request, uow, login, lead_id, Done(_("The tag is off."), ("tags", "timeline"), undo)

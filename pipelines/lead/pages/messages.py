@@ -26,6 +26,7 @@ from crm.web.frame import frame_of
 from crm.web.htmx import Undo, is_htmx
 from crm.web.language import _
 from crm.web.pages import see_other
+from crm.web.paths import path_of
 from crm.web.templating import render
 from pipelines import queries
 from pipelines.lead.actions import keep_draft
@@ -102,9 +103,8 @@ def send_text(
         if draft.due_at is None
         else _("The text will be sent later.")
     )
-    root = request.scope.get("root_path", "")
-    path = request.app.url_path_for("pipelines:withdraw_text", lead_id=lead_id, text_id=text_id)
-    done = Done(message, ("composer", "timeline"), Undo(f"{root}{path}", {}))
+    path = path_of(request, "pipelines:withdraw_text", lead_id=lead_id, text_id=text_id)
+    done = Done(message, ("composer", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)
 
 

@@ -1,0 +1,32 @@
+"""Addresses of the application's own routes, by their names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+
+
+def path_of(request: Request, name: str, /, **params: Any) -> str:
+    """Return a route's path: never the host, which is the sender's word.
+
+    Raises `starlette.routing.NoMatchFound` where no route has that name and these parameters.
+    """
+    segments = {each: _segment(value) for each, value in params.items()}
+    root: str = request.scope.get("root_path", "")
+    return root + _form(request.app, name, params).format(**segments)
+
+
+def _form(app: Any, name: str, params: Mapping[str, Any]) -> str:
+    """Return a path with its parameters in braces: looking through all routes takes a while."""
+    forms: dict[tuple[str, ...], str] = app.state.paths
+    key = (name, *params)
+    if key not in forms:
+        forms[key] = str(app.url_path_for(name, **{each: f"{{{each}}}" for each in params}))
+    return forms[key]
+
+
+def _segment(value: Any) -> str:
+    text = str(value)
+    assert text, "a part of a path is not empty"
+    assert "/" not in text, "a part of a path is one"
+    return text
