@@ -1,7 +1,8 @@
-"""The demo of a test, in a folder of its own."""
+"""The demo: one that tests share, and those that a test starts and ends itself."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,3 +21,11 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Demo]]:
     yield begin
     for demo in started:
         demo.clean_up()
+
+
+@pytest.fixture(scope="session")
+def info(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What a demo tells of itself that runs as long as the tests; leads in it are their own."""
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    yield demo.info()
+    demo.clean_up()
