@@ -36,11 +36,11 @@ run: $(VENV)/.run assets
 	@FRONTDESK_ENV=$${FRONTDESK_ENV:-demo} PORT=$(PORT) $(BIN)/frontdesk dev $(ARGS)
 
 test: $(VENV)/.dev assets
-	@$(BIN)/python -m pytest -n $(JOBS) -m 'not faults' $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not faults' $(ARGS)
 
 test-own-servers: $(VENV)/.dev assets
 	@$(BIN)/python -m tests.support.own_servers \
-		$(BIN)/python -m pytest -n $(JOBS) -m 'servers and not browser and not faults' $(ARGS)
+		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'servers and not browser and not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev assets
 	@FAULTS_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m faults $(ARGS)

@@ -11,12 +11,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
 from crm.compliance.models import PURPOSES, Channel, Consent, Purpose, Suppression, Tier
+from crm.compliance.queries import latest_consents, live_suppressions
 from crm.contacts.actions import lock_addresses
+from crm.core.errors import N_, Conflict
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
+from crm.privacy.actions import MAX_USER_AGENT, origin
 
 __all__ = [
     "NewConsent",
+    "consent_told_staff",
     "lift_suppression",
     "lock_addresses",
     "record_consents",
@@ -25,6 +29,7 @@ __all__ = [
     "suppress_as_told",
 ]
 
+OPTED_OUT = N_("They opted out of texts to this number: only they can undo it, by texting START.")
 TOLD_STAFF, PROVIDER_SAYS = "told_staff", "provider_opted_out"
 """Why an address is suppressed that did not text STOP."""
 
@@ -97,6 +102,59 @@ def revoke_consents(
             for purpose in PURPOSES
         ],
     )
+
+
+def given_to_staff(how: str, language: str) -> dict[str, Any]:
+    """Return the evidence of a consent that somebody gave to whoever sends this request (LAW-10).
+
+    `language` is that of the words that were read out.
+    """
+    at = origin()
+    return {
+        "given_to": "front_desk",
+        "how": how,
+        "language": language,
+        "ip": at.ip,
+        "user_agent": (at.user_agent or "")[:MAX_USER_AGENT],
+    }
+
+
+def consent_told_staff(
+    uow: UnitOfWork,
+    address_id: UUID,
+    *,
+    contact_id: UUID,
+    wording_id: UUID,
+    evidence: Mapping[str, Any],
+) -> bool:
+    """Record that somebody agreed, before staff, to texts about care; return whether it was news.
+
+    `wording_id` are the words that were read to them (LAW-10). Raises Conflict after an opt-out,
+    which only their own START lifts (LAW-12).
+    """
+    lock_addresses(uow, [address_id])
+    if (address_id, "sms") in live_suppressions(uow, [address_id]):
+        raise Conflict(OPTED_OUT)
+    said = latest_consents(uow, [address_id]).get((address_id, "sms", "care"))
+    if said is not None and said.action == "granted":
+        return False
+    record_consents(
+        uow,
+        [
+            NewConsent(
+                address_id=address_id,
+                contact_id=contact_id,
+                channel="sms",
+                purpose="care",
+                tier="express",
+                action="granted",
+                wording_id=wording_id,
+                source="staff",
+                evidence=evidence,
+            )
+        ],
+    )
+    return True
 
 
 def _consent_row(uow: UnitOfWork, consent: NewConsent) -> dict[str, Any]:

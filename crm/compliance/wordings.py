@@ -64,11 +64,8 @@ class Wording:
 def publish_wording(
     uow: UnitOfWork, language: str, purpose: Purpose, tier: Tier, text: str
 ) -> Wording:
-    """Return the version that holds exactly this text, published now if it is new.
-
-    Its `version` is the SHA-256 of the text, in hex.
-    """
-    version = sha256(text.encode()).hexdigest()
+    """Return the version that holds exactly this text, published now if it is new."""
+    version = version_of(text)
     uow.session.execute(
         insert(_wordings)
         .values(
@@ -91,6 +88,11 @@ def publish_wording(
     return wording
 
 
+def version_of(text: str) -> str:
+    """Return the version of a wording: the SHA-256 of its text, in hex."""
+    return sha256(text.encode()).hexdigest()
+
+
 def default_text(clinic: str, language: str, purpose: Purpose) -> str:
     """Return the default words in the clinic's name."""
     texts = CARE if purpose == "care" else MARKETING
@@ -106,7 +108,7 @@ def what_it_lacks(text: str, clinic: str) -> list[str]:
 def default_wording(uow: UnitOfWork, clinic: str, language: str, purpose: Purpose) -> Wording:
     """Return the default words in the clinic's name, published if its name is new."""
     text = default_text(clinic, language, purpose)
-    version = sha256(text.encode()).hexdigest()
+    version = version_of(text)
     for wording in find_wordings(uow, versions=[version]).values():
         if (wording.language, wording.purpose) == (language, purpose):
             return wording

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 from sqlmodel import col, select
 
 from crm.accounts.models import LANGUAGES, Clinic, Language
+from crm.compliance.actions import given_to_staff
 from crm.compliance.wordings import default_text, default_wording
 from crm.core.errors import N_, Invalid
 from crm.core.ids import new_id
@@ -54,15 +54,6 @@ class NewLeadForm(FormModel):
     words_shown: Annotated[str, Field(max_length=64)] = ""
 
 
-@dataclass(frozen=True)
-class TakenDown:
-    """Where and by whom a request was taken down."""
-
-    clinic: Clinic
-    user_id: UUID
-    origin: Mapping[str, Any] = field(default_factory=dict)
-
-
 def consent_texts(clinic: Clinic) -> dict[str, str]:
     """Return the words of consent to read out, by language."""
     return {language: default_text(clinic.name, language, "care") for language in LANGUAGES}
@@ -83,40 +74,40 @@ def services_offered(uow: UnitOfWork) -> list[str]:
     return list(dict.fromkeys(service for services in offered for service in services))
 
 
-def take_down(uow: UnitOfWork, form: NewLeadForm, taken: TakenDown) -> Accepted:
-    """Accept what somebody told the front desk; consent is recorded with the words read to them.
+def take_down(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID) -> Accepted:
+    """Accept what somebody told a user; consent is recorded with the words that were read out.
 
     Raises Invalid, NoPipeline.
     """
-    wrong = wrong_addresses(form.phone, form.email, taken.clinic.region)
+    wrong = wrong_addresses(form.phone, form.email, clinic.region)
     if form.sms_care and not form.phone:
         wrong["sms_care"] = NO_PHONE_TO_TEXT
-    elif form.sms_care and form.words_shown != fingerprint(consent_texts(taken.clinic)):
+    elif form.sms_care and form.words_shown != fingerprint(consent_texts(clinic)):
         wrong["sms_care"] = READ_AGAIN
     if wrong:
         raise Invalid(fields=wrong)
-    [accepted] = accept_requests(uow, [_incoming(uow, form, taken)])
+    [accepted] = accept_requests(uow, [_incoming(uow, form, clinic, user_id)])
     return accepted
 
 
-def _incoming(uow: UnitOfWork, form: NewLeadForm, taken: TakenDown) -> IncomingRequest:
+def _incoming(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID) -> IncomingRequest:
     content = form.model_dump_json(exclude={"key", "words_shown"})
     data = AppointmentRequestIn.model_validate(
         {
             **form.model_dump(include={"name", "phone", "email", "language", "service", "message"}),
             "source": form.came,
-            "consent": _consent(uow, form, taken.clinic),
+            "consent": _consent(uow, form, clinic),
         }
     )
     return IncomingRequest(
         data=data,
         # What is changed after Back is another request; a double click is the same one.
         idempotency_key=f"{form.key}:{sha256(content.encode()).hexdigest()[:16]}",
-        channel=f"{CHANNEL}:{taken.user_id}",
+        channel=f"{CHANNEL}:{user_id}",
         body=content,
-        region=taken.clinic.region,
-        default_language=taken.clinic.language,
-        evidence={"given_to": "front_desk", "how": form.came, **taken.origin},
+        region=clinic.region,
+        default_language=clinic.language,
+        evidence=given_to_staff(form.came, form.language),
     )
 
 

@@ -17,7 +17,6 @@ from crm.web.templating import render, render_block
 from pipelines.intake.by_hand import (
     CAME,
     NewLeadForm,
-    TakenDown,
     consent_texts,
     fingerprint,
     services_offered,
@@ -50,13 +49,7 @@ def add_lead(
     request: Request, uow: ClinicUow, login: Writer, form: Annotated[NewLeadForm, Form()]
 ) -> Response:
     """Take a request down and show its lead: a new one, or the open one of a known patient."""
-    origin = {
-        "ip": request.client.host if request.client else "",
-        "user_agent": request.headers.get("user-agent", "")[:300],
-        "language": form.language,
-    }
-    taken = TakenDown(login.recognised.clinic, login.user_id, origin)
-    accepted = take_down(uow, form, taken)
+    accepted = take_down(uow, form, login.recognised.clinic, login.user_id)
     message = _("The lead is saved.")
     response = see_other(request, "pipelines:lead", lead_id=accepted.lead_id, message=message)
     return lead_to(request, response)

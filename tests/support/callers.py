@@ -8,8 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 from httpx2 import Response
+from sqlmodel import select
 
-from crm.accounts.models import Role
+from crm.accounts.models import Clinic, Role
+from crm.compliance.wordings import default_text, version_of
 from crm.web.flash import FLASH_COOKIE
 from tests.support.browsing import Browser, hidden_fields
 from tests.support.houses import House
@@ -96,6 +98,8 @@ class Caller:
             made |= {"name": "Waiting"}
         if route.name == "pipelines:send_text":
             made |= {"body": "See you soon"}
+        if route.name == "pipelines:record_consent":
+            made |= {"agrees": "1", "wording_version": _words_of(self.house)}
         if route.name == "pipelines:change_detail":
             made |= {"value": "Robin"}
         if route.name == "intake:add_lead":
@@ -110,6 +114,11 @@ class Caller:
             "Idempotency-Key": str(uuid4()),
         }
         return self.house.visitor().request(route.method, path, json=body, headers=headers)
+
+
+def _words_of(house: House) -> str:
+    [clinic] = house.do(lambda uow: uow.session.scalars(select(Clinic)).all())
+    return version_of(default_text(clinic.name, "en", "care"))
 
 
 def _some_address() -> str:

@@ -16,6 +16,7 @@ from crm.accounts.deps import SignedIn
 from crm.accounts.roles import may
 from crm.accounts.state import accounts_of
 from crm.compliance.timeline import opt_out
+from crm.compliance.wordings import default_text, version_of
 from crm.core.ids import new_id
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
@@ -56,6 +57,7 @@ ASKED_BY: Mapping[AskedBy, str] = {
     "voicemail": N_("By voicemail"),
     "email": N_("By email"),
 }
+AGREED_BY = {"in_person": ASKED_BY["in_person"], "phone": ASKED_BY["phone"]}
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def context(
         "may_retry": may(login.role, "ops:retry"),
         "detail_names": {field: _(name) for field, name in NAMES.items()},
         "asked_by": [(value, _(label)) for value, label in ASKED_BY.items()],
+        "agreed_by": [(value, _(label)) for value, label in AGREED_BY.items()],
+        "consent_words": _consent_words(found),
         "tabs": [(tab, _(label)) for tab, label in TABS.items() if may_read or tab != "texts"],
         **_words(found),
         **_timeline(request, uow, login, lead_id, view),
@@ -125,6 +129,12 @@ def _words(found: Sheet) -> dict[str, Any]:
         },
         "purposes": [("care", _("Texts about care")), ("marketing", _("Offers by text"))],
     }
+
+
+def _consent_words(found: Sheet) -> tuple[str, str]:
+    """Return the words of consent in the person's language, and their version."""
+    words = default_text(found.clinic.name, found.person.language, "care")
+    return words, version_of(words)
 
 
 def _quiet_hours(found: Sheet) -> str:
