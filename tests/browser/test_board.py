@@ -1,20 +1,18 @@
 """The board in a real browser: cards move by drag, by key and by menu, and nothing is lost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 from sqlmodel import col
 
 from crm.contacts.models import Contact
-from crm.core.uow import UnitOfWork
-from pipelines.actions import Move, NewLead, create_leads, move_leads
+from pipelines.actions import Move, move_leads
 from pipelines.models import Lead, Stage
-from tests.support.browsing import PASSWORD
+from tests.browser.boards import Board, add_lead, open_board
 from tests.support.chromium import needs_chromium, open_page
-from tests.support.houses import House, email_of
+from tests.support.houses import House
 from tests.support.served_houses import house, listening, settings
 
 __all__ = ["house", "listening", "settings"]
@@ -34,81 +32,11 @@ def leads(house: House) -> None:
         house.do(add_lead, name)
 
 
-def add_lead(uow: UnitOfWork, name: str, **fields: object) -> UUID:
-    """Make a lead of somebody."""
-    contact = Contact(name=name, created_at=uow.now)
-    uow.add(contact)
-    [lead] = create_leads(uow, [NewLead(contact.id, **fields)])  # type: ignore[arg-type]
-    return lead.id
-
-
-@dataclass
-class Board:
-    """The board as somebody sees it."""
-
-    page: Page
-    house: House
-
-    def column(self, stage: str) -> Locator:
-        """Return the column of a stage."""
-        return self.page.get_by_role("region", name=stage, exact=True)
-
-    def card(self, name: str) -> Locator:
-        """Return somebody's card."""
-        return self.page.get_by_role("listitem").filter(has=self.name(name))
-
-    def name(self, name: str) -> Locator:
-        """Return the link with somebody's name."""
-        return self.page.get_by_role("link", name=name, exact=True)
-
-    def drag(self, name: str, stage: str) -> None:
-        """Drag somebody's card to a stage, step by step: the page follows before it is let go."""
-        cards = self.column(stage).get_by_role("list")
-        self.card(name).hover()
-        self.page.mouse.down()
-        cards.hover()
-        cards.hover()
-        expect(cards.locator(".lead-ghost")).to_have_count(1)
-        self.page.mouse.up()
-
-    def shows(self, stage: str, *names: str) -> None:
-        """Wait until a column shows these cards, from its top, and counts them."""
-        column = self.column(stage)
-        links = column.locator(".lead-name")
-        expect(links).to_have_text(list(names))
-        expect(column.locator(".stage-count")).to_have_text(f"{len(names)} leads")
-
-    def says(self, words: str) -> None:
-        """Wait until the page says something."""
-        expect(self.page.get_by_role("region", name="Messages")).to_contain_text(words)
-
-    def hears(self, *lead_ids: UUID) -> None:
-        """Let the page be told what changed, as `live.js` tells it; nothing is anything."""
-        tell = "ids => document.body.dispatchEvent(new CustomEvent('live:board', {detail: {ids}}))"
-        self.page.evaluate(tell, [str(lead_id) for lead_id in lead_ids])
-
-    def stands(self, name: str) -> str:
-        """Return the stage where the database has somebody."""
-        [contact] = self.house.all(Contact, col(Contact.name) == name)
-        [lead] = self.house.all(Lead, col(Lead.contact_id) == contact.id)
-        return self.house.stage_of(lead.id)
-
-
 @pytest.fixture
 def board(house: House) -> Iterator[Board]:
     """The board of somebody of the front desk."""
     with open_page(1440, 900, may_complain=True) as page:
-        yield open_board(page, house)
-
-
-def open_board(page: Page, house: House) -> Board:
-    """Sign in and open the board."""
-    page.goto(f"{house.runtime.settings.base_url}/sign-in")
-    page.fill("[name=email]", email_of("front_desk", house.clinic))
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/pipeline*")
-    return Board(page, house)
+        yield open_board(page, house, house.runtime.settings.base_url)
 
 
 def test_a_card_is_dragged_to_another_stage_and_back_by_undo(board: Board) -> None:
@@ -174,10 +102,8 @@ def test_a_loss_without_a_reason_goes_back(board: Board) -> None:
 
 
 def test_a_move_that_was_overtaken_is_put_back_and_says_so(board: Board) -> None:
-    [booked] = board.house.all(Stage, col(Stage.name) == "Booked")
-    [contact] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
-    [lead] = board.house.all(Lead, col(Lead.contact_id) == contact.id)
-    board.house.do(move_leads, [Move(lead.id, booked.id)])
+    board.hears_nothing()
+    book(board.house, "Bea Kim")
     board.drag("Bea Kim", "Contacted")
     board.says("Changed by someone else. It was put back.")
     board.shows("Booked", "Bea Kim")
@@ -185,13 +111,32 @@ def test_a_move_that_was_overtaken_is_put_back_and_says_so(board: Board) -> None
     assert board.stands("Bea Kim") == "Booked"
 
 
+def test_a_card_stays_in_the_hand_that_drags_it_while_others_move_it(board: Board) -> None:
+    board.hears_nothing()
+    board.card("Bea Kim").hover()
+    board.page.mouse.down()
+    board.column("Considering").get_by_role("list").hover()
+    lead_id = book(board.house, "Bea Kim")
+    with board.page.expect_response("**/pipeline/changes*"):
+        board.hears(lead_id)
+    board.column("Contacted").get_by_role("list").hover()
+    board.page.mouse.up()
+    board.says("Changed by someone else. It was put back.")
+    board.shows("Booked", "Bea Kim")
+
+
+def book(house: House, name: str) -> UUID:
+    """Let somebody else move a lead to "Booked"; return its id."""
+    [booked] = house.all(Stage, col(Stage.name) == "Booked")
+    [contact] = house.all(Contact, col(Contact.name) == name)
+    [lead] = house.all(Lead, col(Lead.contact_id) == contact.id)
+    house.do(move_leads, [Move(lead.id, booked.id)])
+    return lead.id
+
+
 def test_what_others_do_shows_without_a_reload(board: Board) -> None:
-    [booked] = board.house.all(Stage, col(Stage.name) == "Booked")
-    [contact] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
-    [lead] = board.house.all(Lead, col(Lead.contact_id) == contact.id)
     board.name("Ana Mora").focus()
-    board.house.do(move_leads, [Move(lead.id, booked.id)])
-    board.hears(lead.id)
+    board.hears(book(board.house, "Bea Kim"))
     board.shows("Booked", "Bea Kim")
     board.shows("New", "Cleo Park", "Ana Mora")
     board.hears(board.house.do(add_lead, "Dora Lund"))
@@ -206,7 +151,7 @@ def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:
     for number in range(60):
         house.do(add_lead, f"Lead {number}")
     with open_page(1440, 900) as page:
-        board = open_board(page, house)
+        board = open_board(page, house, house.runtime.settings.base_url)
         new = board.column("New")
         expect(new.locator(".lead-card")).to_have_count(25)
         for count in (50, 63):
@@ -217,7 +162,7 @@ def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:
 
 def test_on_a_phone_a_card_moves_by_its_menu(house: House) -> None:
     with open_page(390, 844) as page:
-        board = open_board(page, house)
+        board = open_board(page, house, house.runtime.settings.base_url)
         board.page.get_by_role("link", name="Move Bea Kim").click()
         board.page.get_by_role("button", name="Contacted").click()
         board.says("Moved to Contacted.")

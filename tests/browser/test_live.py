@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crm.core.runtime import Runtime
+from tests.browser.boards import Board, open_board
 from tests.flows.conftest import app, house
-from tests.support.browsing import PASSWORD
 from tests.support.chromium import needs_chromium, open_page
-from tests.support.houses import House, email_of
+from tests.support.houses import NAME, House
 from tests.support.webs import Web, Webs, open_webs
 
 __all__ = ["app", "house"]
@@ -27,13 +27,20 @@ def webs(house: House, runtime: Runtime, tmp_path: Path) -> Iterator[Webs]:
         yield opened
 
 
+@pytest.fixture
+def boards(webs: Webs) -> Iterator[tuple[Board, Board]]:
+    """The boards of two people, each in a browser of his own at a process of its own."""
+    webs.house.ask()
+    with open_page(may_complain=True) as page:
+        assert page.context.browser is not None
+        other = page.context.browser.new_page()
+        mine, theirs = webs.one.url, webs.two.url
+        yield open_board(page, webs.house, mine), open_board(other, webs.house, theirs)
+
+
 def sign_in(page: Page, web: Web, house: House) -> None:
     """Sign in at one process; the cookie is good for both."""
-    page.goto(f"{web.url}/sign-in")
-    page.get_by_label("Email").fill(email_of("front_desk", house.clinic))
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("Password").press("Enter")
-    page.wait_for_url("**/pipeline*")
+    open_board(page, house, web.url)
 
 
 def show(page: Page, web: Web, path: str) -> None:
@@ -61,6 +68,37 @@ def test_what_one_page_does_the_other_shows(webs: Webs) -> None:
         expect(theirs.get_by_text("Moved from New to Contacted")).to_be_visible()
         contacted = board.get_by_role("region", name="Contacted")
         expect(contacted.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible()
+
+
+def test_each_of_two_moves_a_card_and_takes_it_back_before_the_others_eyes(
+    boards: tuple[Board, Board],
+) -> None:
+    for mine, theirs in (boards, boards[::-1]):
+        expect(theirs.page.locator(OPEN)).to_be_attached()
+        mine.name(NAME).focus()
+        mine.page.keyboard.press("Shift+ArrowRight")
+        mine.says("Moved to Contacted.")
+        theirs.shows("Contacted", NAME)
+        mine.page.keyboard.press("z")
+        for board in (mine, theirs):
+            board.shows("New", NAME)
+            board.shows("Contacted")
+
+
+def test_of_two_who_move_a_card_at_once_one_wins_and_the_other_is_told(
+    boards: tuple[Board, Board],
+) -> None:
+    mine, theirs = boards
+    theirs.hears_nothing()  # Not in time, that is.
+    mine.name(NAME).focus()
+    mine.page.keyboard.press("Shift+ArrowRight")
+    mine.says("Moved to Contacted.")
+    theirs.page.get_by_role("link", name=f"Move {NAME}").click()
+    theirs.page.get_by_role("button", name="Booked").click()
+    theirs.says("Changed by someone else. It was put back.")
+    theirs.shows("Contacted", NAME)
+    mine.shows("Contacted", NAME)
+    assert mine.stands(NAME) == "Contacted"
 
 
 def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> None:

@@ -59,7 +59,7 @@
     if ("all" in fragment.dataset) removeOthers(cards, fragment.dataset.all.split(" "));
     for (const card of cards) {
       const old = document.getElementById(card.id);
-      if (old && busy.has(idOf(card))) continue;
+      if (old && isLeftAlone(old)) continue;
       if (old && isSame(old, card)) {
         place(old);
         continue;
@@ -86,7 +86,7 @@
       const last = longer.includes(stage.dataset.stage) ? first.at(-1) : null;
       for (const card of cardsOf(stage)) {
         const isCovered = !last || height(card, last) > 0;
-        if (isCovered && !ids.has(card.id) && !busy.has(idOf(card))) card.remove();
+        if (isCovered && !ids.has(card.id) && !isLeftAlone(card)) card.remove();
       }
     }
   }
@@ -146,6 +146,14 @@
   // Moves. `busy` holds the leads whose move is under way: they are left alone until it is known.
 
   const busy = new Map();
+
+  // The card in somebody's hand, and whether news of it came meanwhile.
+  const held = { card: null, isOld: false };
+
+  function isLeftAlone(card) {
+    held.isOld ||= card === held.card;
+    return card === held.card || busy.has(idOf(card));
+  }
 
   function send(card, values, putBack) {
     const id = idOf(card);
@@ -254,11 +262,15 @@
       touchStartThreshold: 5,
       ghostClass: "lead-ghost",
       dragClass: "lead-drag",
-      onStart: ({ item }) => { neighbour = item.nextElementSibling; },
+      onStart: ({ item }) => {
+        neighbour = item.nextElementSibling;
+        Object.assign(held, { card: item, isOld: false });
+      },
       onEnd: ({ item, from, to, oldDraggableIndex, newDraggableIndex }) => {
         const isMoved = from !== to || oldDraggableIndex !== newDraggableIndex;
         const back = neighbour;
-        if (!isMoved) return;
+        held.card = null;
+        if (!isMoved) return held.isOld && read([idOf(item)]);
         if (busy.has(idOf(item))) from.insertBefore(item, back);
         else ask(item, from, back);
       },

@@ -1,0 +1,89 @@
+"""The board as somebody sees it in a browser."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from playwright.sync_api import Locator, Page, expect
+from sqlmodel import col
+
+from crm.contacts.models import Contact
+from crm.core.uow import UnitOfWork
+from pipelines.actions import NewLead, create_leads
+from pipelines.models import Lead
+from tests.support.browsing import PASSWORD
+from tests.support.houses import House, email_of
+
+
+def add_lead(uow: UnitOfWork, name: str, **fields: object) -> UUID:
+    """Make a lead of somebody."""
+    contact = Contact(name=name, created_at=uow.now)
+    uow.add(contact)
+    [lead] = create_leads(uow, [NewLead(contact.id, **fields)])  # type: ignore[arg-type]
+    return lead.id
+
+
+@dataclass
+class Board:
+    """The board as somebody sees it."""
+
+    page: Page
+    house: House
+
+    def column(self, stage: str) -> Locator:
+        """Return the column of a stage."""
+        return self.page.get_by_role("region", name=stage, exact=True)
+
+    def card(self, name: str) -> Locator:
+        """Return somebody's card."""
+        return self.page.get_by_role("listitem").filter(has=self.name(name))
+
+    def name(self, name: str) -> Locator:
+        """Return the link with somebody's name."""
+        return self.page.get_by_role("link", name=name, exact=True)
+
+    def drag(self, name: str, stage: str) -> None:
+        """Drag somebody's card to a stage, step by step: the page follows before it is let go."""
+        cards = self.column(stage).get_by_role("list")
+        self.card(name).hover()
+        self.page.mouse.down()
+        cards.hover()
+        cards.hover()
+        expect(cards.locator(".lead-ghost")).to_have_count(1)
+        self.page.mouse.up()
+
+    def shows(self, stage: str, *names: str) -> None:
+        """Wait until a column shows these cards, from its top, and counts them."""
+        column = self.column(stage)
+        links = column.locator(".lead-name")
+        expect(links).to_have_text(list(names))
+        expect(column.locator(".stage-count")).to_have_text(f"{len(names)} leads")
+
+    def says(self, words: str) -> None:
+        """Wait until the page says something."""
+        expect(self.page.get_by_role("region", name="Messages")).to_contain_text(words)
+
+    def hears_nothing(self) -> None:
+        """Let the page not be told by itself what changed, from its next loading on."""
+        self.page.route("**/events*", lambda route: route.abort())
+        self.page.reload()
+
+    def hears(self, *lead_ids: UUID) -> None:
+        """Let the page be told what changed, as `live.js` tells it; nothing is anything."""
+        tell = "ids => document.body.dispatchEvent(new CustomEvent('live:board', {detail: {ids}}))"
+        self.page.evaluate(tell, [str(lead_id) for lead_id in lead_ids])
+
+    def stands(self, name: str) -> str:
+        """Return the stage where the database has somebody."""
+        [contact] = self.house.all(Contact, col(Contact.name) == name)
+        [lead] = self.house.all(Lead, col(Lead.contact_id) == contact.id)
+        return self.house.stage_of(lead.id)
+
+
+def open_board(page: Page, house: House, base_url: str) -> Board:
+    """Sign in at a server and open the board."""
+    page.goto(f"{base_url}/sign-in")
+    page.fill("[name=email]", email_of("front_desk", house.clinic))
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/pipeline*")
+    return Board(page, house)
