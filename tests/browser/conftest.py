@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.demo import Demo
+
+# How long a busy machine may take says nothing about the pages.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture

@@ -19,9 +19,6 @@ __all__ = ["house", "listening", "settings"]
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
-# How long a busy machine may take says nothing about the board.
-expect.set_options(timeout=30_000)
-
 NAMES = ("Ana Mora", "Bea Kim", "Cleo Park")
 
 

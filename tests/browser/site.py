@@ -1,0 +1,76 @@
+"""A served clinic in which everything has happened once, and every page of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from playwright.sync_api import Page
+
+from crm.accounts.models import Role
+from tests.support.browsing import PASSWORD
+from tests.support.callers import Caller
+from tests.support.chromium import open_page
+from tests.support.houses import House, email_of
+from tests.support.routes import routes_of
+
+Theme = Literal["light", "dark"]
+
+# Addresses that are asked for by a page, and are none themselves.
+NO_PAGES = {"openapi", "healthz", "readyz", "metrics", "accounts:live"}
+
+LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Montgomery the Younger"
+LONG_EMAIL = "first.middle.last.and.one.more.name@a-very-long-name-of-a-company.example"
+
+
+class Site:
+    """The pages of a house that is being served at its public address."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.base = house.runtime.settings.base_url
+
+    def paths(self) -> dict[str, str]:
+        """Return the address of every page that an owner reads, by the name of its route."""
+        caller = Caller(self.house, "owner")
+        found = {}
+        for route in routes_of(self.house.app):
+            if route.method == "GET" and route.name not in NO_PAGES and not route.is_by_key:
+                path = caller.path(route, caller.own_ids(route))
+                answer = caller.browser.get(path)
+                if "<html" in answer.text and answer.status_code == 200:
+                    found[route.name] = path
+        return found
+
+    def strangers_paths(self) -> dict[str, str]:
+        """Return the addresses that somebody sees who is not signed in."""
+        return {"accounts:sign_in": "/sign-in", "intake:form": f"/f/{self.house.form_key}"}
+
+    @contextmanager
+    def opened(
+        self,
+        width: int,
+        height: int = 900,
+        theme: Theme = "light",
+        role: Role | None = "owner",
+        *,
+        has_scripts: bool = True,
+    ) -> Iterator[Page]:
+        """Open a browser, signed in as somebody of a role."""
+        with open_page(width, height, theme=theme, has_scripts=has_scripts) as page:
+            if role is not None:
+                self.sign_in(page, role)
+            yield page
+
+    def sign_in(self, page: Page, role: Role) -> None:
+        """Sign in by the form."""
+        page.goto(f"{self.base}/sign-in")
+        page.fill("[name=email]", email_of(role, self.house.clinic))
+        page.fill("[name=password]", PASSWORD)
+        page.press("[name=password]", "Enter")
+        page.wait_for_url("**/pipeline*")
+
+    def go(self, page: Page, path: str) -> None:
+        """Load a page and wait until its parts and its letters are there."""
+        page.goto(f"{self.base}{path}", wait_until="load")
+        page.wait_for_selector(".htmx-request", state="detached")
+        page.evaluate("() => document.fonts.ready.then(() => true)")

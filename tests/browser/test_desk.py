@@ -1,0 +1,191 @@
+"""The front desk's everyday in a real browser: by keyboard, by touch, and without scripts."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_main_story import sign_in
+from tests.support.chromium import needs_chromium, open_page
+
+LEAD = re.compile(r"/leads/[0-9a-f-]{36}")
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+
+class Hands:
+    """Somebody at a keyboard: counts what is pressed and clicked beside the typing."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.count = 0
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after another."""
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.count += 1
+
+    def type(self, words: str) -> None:
+        """Type words."""
+        self.page.keyboard.type(words)
+
+
+def lead_is_shown(page: Page, name: str) -> None:
+    page.wait_for_url(LEAD)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def write_down(page: Page, name: str, phone: str) -> int:
+    """Take a walk-in down with consent, by keyboard; return what that took beside the typing."""
+    hands = Hands(page)
+    hands.press("n")
+    expect(page.get_by_role("textbox", name="Name")).to_be_focused()
+    hands.type(name)
+    hands.press("Tab")
+    hands.type(phone)
+    hands.press("Tab", "Tab")
+    expect(page.get_by_role("checkbox", name="They agree to get texts")).to_be_focused()
+    hands.press("Space", "Enter")
+    lead_is_shown(page, name)
+    return hands.count
+
+
+def set_task(page: Page, title: str) -> None:
+    """Set a task for today, from wherever there is a button for it."""
+    page.get_by_role("link", name="Add task").click()
+    expect(page.get_by_label("What is to be done?")).to_be_focused()
+    page.keyboard.type(title)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("link", name=title)).to_be_visible()
+
+
+def tick(page: Page, title: str) -> Any:
+    return page.get_by_role("button", name=f"Done: {title}")
+
+
+@contextmanager
+def at_the_desk(info: dict[str, Any], width: int = 1280, **options: Any) -> Iterator[Page]:
+    with open_page(width, **options) as page:
+        sign_in(page, info)
+        yield page
+
+
+@pytest.mark.parametrize(
+    ("width", "name", "digits"), [(1280, "Ana Vale", "0111"), (390, "Bea Vale", "0112")]
+)
+def test_a_walk_in_is_written_down_given_a_task_and_found(
+    info: dict[str, Any], width: int, name: str, digits: str
+) -> None:
+    with at_the_desk(info, width) as page:
+        assert write_down(page, name, f"(212) 555-{digits}") <= 25
+        expect(page.get_by_text("Consent given")).to_be_visible()
+        set_task(page, "Verify insurance")
+
+        page.goto(f"{info['base_url']}/tasks")
+        hands = Hands(page)
+        hands.press("Control+k")
+        hands.type(digits)
+        hands.press("Enter")
+        lead_is_shown(page, name)
+        assert hands.count == 2
+
+
+def test_a_tick_is_taken_back_by_a_key_and_seen_on_another_screen(info: dict[str, Any]) -> None:
+    with at_the_desk(info) as page, page.context.browser.new_context() as other:  # type: ignore[union-attr]
+        write_down(page, "Cleo Vale", "(212) 555-0113")
+        set_task(page, "Send the plan")
+        page.goto(f"{info['base_url']}/tasks")
+        colleague = other.new_page()
+        sign_in(colleague, info, "manager")
+        colleague.goto(f"{info['base_url']}/tasks?whose=all")
+        expect(tick(colleague, "Send the plan")).to_be_visible()
+
+        tick(page, "Send the plan").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("1 task is done.")).to_be_visible()
+        expect(tick(page, "Send the plan")).to_have_count(0)
+        expect(tick(colleague, "Send the plan")).to_have_count(0)
+        page.keyboard.press("z")
+        expect(tick(page, "Send the plan")).to_be_visible()
+        expect(tick(colleague, "Send the plan")).to_be_visible()
+
+
+def test_several_tasks_are_done_at_once(info: dict[str, Any]) -> None:
+    with at_the_desk(info) as page:
+        page.goto(f"{info['base_url']}/tasks")
+        for title in ("Call the lab", "Order gloves"):
+            page.get_by_role("link", name="Add task").first.click()
+            expect(page.get_by_label("What is to be done?")).to_be_focused()
+            page.keyboard.type(title)
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("link", name=title)).to_be_visible()
+        page.get_by_role("link", name="Select several").click()
+        done = page.get_by_role("button", name="Mark as done")
+        expect(done).to_be_disabled()
+        for title in ("Call the lab", "Order gloves"):
+            page.get_by_role("checkbox", name=title).check()
+        done.click()
+        expect(page.get_by_text("2 tasks are done.")).to_be_visible()
+        expect(page.get_by_role("checkbox", name="Order gloves")).to_have_count(0)
+
+
+def test_a_wrong_entry_stands_in_the_window_with_what_is_wrong(info: dict[str, Any]) -> None:
+    with at_the_desk(info, may_complain=True) as page:  # of the 422
+        page.keyboard.press("n")
+        expect(page.get_by_role("textbox", name="Name")).to_be_focused()
+        page.keyboard.type("Robin Vale")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("textbox", name="Phone")).to_be_focused()
+        expect(page.get_by_text("Give a phone number or an email address")).to_be_visible()
+        expect(page.get_by_role("textbox", name="Name")).to_have_value("Robin Vale")
+        page.get_by_label("Their language").select_option("es")
+        expect(page.get_by_text("puede enviarme mensajes de texto")).to_be_visible()
+        expect(page.get_by_text("may text me at this number")).to_be_hidden()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.keyboard.press("?")
+        expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_the_bell_tells_of_a_request_and_forgets_it(info: dict[str, Any]) -> None:
+    with at_the_desk(info) as page, page.context.browser.new_context() as other:  # type: ignore[union-attr]
+        patient = other.new_page()
+        patient.goto(f"{info['base_url']}/f/{info['form_key']}")
+        patient.get_by_label("Your name").fill("Casey Vale")
+        patient.get_by_label("Phone").fill("(212) 555-0177")
+        patient.get_by_role("button", name="Send request").click()
+        expect(page.locator("#count-notices")).to_have_text("1")
+        page.locator("summary", has=page.locator("#count-notices")).click()
+        expect(page.get_by_role("link", name="Casey Vale New request")).to_be_visible()
+        expect(page.locator("#count-notices")).to_be_hidden()
+        page.reload()
+        expect(page.locator("#count-notices")).to_be_hidden()
+
+
+def test_all_of_it_works_without_a_script(info: dict[str, Any]) -> None:
+    with open_page() as first:
+        browser = first.context.browser
+        assert browser is not None
+        page = browser.new_context(java_script_enabled=False).new_page()
+        sign_in(page, info)
+        page.get_by_role("link", name="New lead").first.click()
+        page.get_by_role("textbox", name="Name").fill("Dora Vale")
+        page.get_by_role("textbox", name="Phone").fill("(212) 555-0114")
+        page.get_by_role("checkbox", name="They agree to get texts").check()
+        page.get_by_role("button", name="Save lead").click()
+        lead_is_shown(page, "Dora Vale")
+        page.get_by_role("link", name="Add task").click()
+        page.get_by_label("What is to be done?").fill("Ask the lab")
+        page.get_by_role("button", name="Add task").click()
+        page.get_by_role("link", name="Tasks").first.click()
+        tick(page, "Ask the lab").click()
+        expect(page.get_by_text("1 task is done.")).to_be_visible()
+        page.get_by_role("link", name="Search name, phone, email").click()
+        page.get_by_label("Name, phone or email").fill("0114")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("link", name="Dora Vale").click()
+        lead_is_shown(page, "Dora Vale")
