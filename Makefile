@@ -18,7 +18,7 @@ COMPILE_WEB := $(UV) compile --group pyproject.toml:web $(COMPILE_AS)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run assets test test-own-servers test-faults check fix bench setup lock
+.PHONY: help run assets test test-own-servers test-faults check fix bench screenshots setup lock
 
 help:
 	@echo 'make run               serve the demo on PORT (8000); data in FRONTDESK_DATA (.data)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make check             formatting, lint, types, layers, rules, schema, translations'
 	@echo 'make fix               format, and repair what the linter can'
 	@echo 'make bench             measure; ARGS="..." is passed on'
+	@echo 'make screenshots       take a picture of every page into docs/screenshots'
 	@echo 'make assets            build what browsers load, where something changed'
 	@echo 'make setup             make the environment for development in $(VENV)'
 	@echo 'make lock              write the lock files; ARGS=--upgrade takes newer versions'
@@ -62,6 +63,9 @@ fix: $(VENV)/.dev
 
 bench: $(VENV)/.dev assets
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(VENV)/.dev assets
+	@$(BIN)/python -m tests.browser.screenshots
 
 setup: $(VENV)/.dev assets
 

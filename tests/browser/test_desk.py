@@ -8,29 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.hands import Hands
 from tests.browser.test_main_story import sign_in
 from tests.support.chromium import needs_chromium, open_page
 
 LEAD = re.compile(r"/leads/[0-9a-f-]{36}")
 pytestmark = [pytest.mark.browser, needs_chromium]
-
-
-class Hands:
-    """Somebody at a keyboard: counts what is pressed and clicked beside the typing."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.count = 0
-
-    def press(self, *keys: str) -> None:
-        """Press keys one after another."""
-        for key in keys:
-            self.page.keyboard.press(key)
-            self.count += 1
-
-    def type(self, words: str) -> None:
-        """Type words."""
-        self.page.keyboard.type(words)
 
 
 def lead_is_shown(page: Page, name: str) -> None:

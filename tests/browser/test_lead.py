@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crm.messaging.segments import measure
+from tests.browser.hands import Hands
 from tests.support.chromium import needs_chromium, open_page
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -82,6 +83,26 @@ def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
     composer.get_by_label("Note for the team").fill("Prefers mornings")
     composer.get_by_role("button", name="Keep note").click()
     expect(timeline.get_by_text("Prefers mornings")).to_be_visible()
+
+
+@pytest.mark.parametrize("lead_page", [1440], indirect=True)
+def test_a_lead_is_answered_and_called_by_keys_alone(lead_page: Page) -> None:
+    page, hands = lead_page, Hands(lead_page)
+    composer, timeline = page.locator("#composer"), page.locator("#timeline")
+    hands.reach(composer.get_by_label("Insert template"))
+    hands.press("ArrowDown")
+    body = composer.get_by_label("Text to Maria Garcia")
+    expect(body).to_have_value(re.compile("Maria"))
+    hands.reach(body)
+    hands.press("Control+Enter")
+    expect(timeline.get_by_role("button", name="Undo").first).to_be_visible()
+    hands.press("z")
+    expect(body).to_have_value(re.compile("Maria"))
+    hands.reach(composer.get_by_role("tab", name="Log a call"))
+    hands.press("Enter")
+    hands.reach(composer.get_by_role("button", name="No answer"))
+    hands.press("Enter")
+    expect(timeline.get_by_text("No answer")).to_be_visible()
 
 
 def test_details_are_changed_where_they_stand(lead_page: Page) -> None:
