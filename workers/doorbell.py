@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import redis
@@ -82,9 +83,13 @@ class Doorbell:
         with self._lock:
             self._untold |= clinic_ids
             if self._untold and self._retelling is None and not self._is_closed:
-                self._retelling = threading.Timer(BREAKER_S, self._retell)
-                self._retelling.daemon = True
-                self._retelling.start()
+                timer = threading.Timer(BREAKER_S, self._retell)
+                timer.daemon = True
+                with suppress(
+                    RuntimeError
+                ):  # No thread to be had: the next one to tell tries again.
+                    timer.start()
+                    self._retelling = timer
 
     def _retell(self) -> None:
         with self._lock:

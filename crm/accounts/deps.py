@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from crm.accounts.actions.api_keys import ApiPrincipal, authenticate_key
 from crm.accounts.actions.logins import Recognised, recognise
-from crm.accounts.alarms import Watched
+from crm.accounts.alarms import NOTHING
 from crm.accounts.frame import frame_for, language_for
 from crm.accounts.roles import SCOPES, roles_of
 from crm.accounts.state import accounts_of
@@ -107,7 +107,7 @@ def _recognise(request: Request) -> Recognised | None:
         token = request.cookies.get(SESSION_COOKIE)
         accounts = accounts_of(request)
         idle = timedelta(minutes=accounts.settings.session_idle_minutes)
-        watched = getattr(request.app.state, "watched", Watched())
+        watched = getattr(request.app.state, "watched", NOTHING)
         is_present = not live.asks_by_itself(request)
         found = (
             recognise(accounts.database, token, idle, watched, is_present=is_present)

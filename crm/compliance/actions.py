@@ -21,6 +21,7 @@ from crm.privacy.actions import MAX_USER_AGENT, origin
 __all__ = [
     "NewConsent",
     "consent_told_staff",
+    "given_to_staff",
     "lift_suppression",
     "lock_addresses",
     "record_consents",
@@ -107,7 +108,7 @@ def revoke_consents(
 def given_to_staff(how: str, language: str) -> dict[str, Any]:
     """Return the evidence of a consent that somebody gave to whoever sends this request (LAW-10).
 
-    `language` is that of the words that were read out.
+    `how` is "in_person" or "phone", `language` that of the words that were read out.
     """
     at = origin()
     return {

@@ -35,6 +35,8 @@ CHANNEL = "desk"
 Came = Literal["walk_in", "phone_call"]
 CAME: Mapping[Came, str] = {"walk_in": N_("They are here"), "phone_call": N_("They are calling")}
 
+AGREED_BY: Mapping[Came, str] = {"walk_in": "in_person", "phone_call": "phone"}
+
 READ_AGAIN = N_("The words have changed: read them out again, and tick it if they agree.")
 NO_PHONE_TO_TEXT = N_("To be texted they need a phone number; otherwise leave this unticked.")
 
@@ -107,7 +109,7 @@ def _incoming(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
         body=content,
         region=clinic.region,
         default_language=clinic.language,
-        evidence=given_to_staff(form.came, form.language),
+        evidence=given_to_staff(AGREED_BY[form.came], form.language),
     )
 
 

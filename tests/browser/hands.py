@@ -18,6 +18,11 @@ class Hands:
             self.page.keyboard.press(key)
             self.count += 1
 
+    def click(self, what: Locator) -> None:
+        """Click or tap something."""
+        what.click()
+        self.count += 1
+
     def type(self, words: str) -> None:
         """Type words."""
         self.page.keyboard.type(words)

@@ -48,10 +48,10 @@ _QUALITY = 70
 def main() -> None:
     """Take every picture anew; those of pages that are gone are removed."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("*.webp"):
-        old.unlink()
     with opened_site() as site:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for old in FOLDER.glob("*.webp"):
+            old.unlink()
         paths, strangers = site.paths(), site.strangers_paths()
         for screen, width, height, theme in SCREENS:
             with site.opened(width, height, theme) as page:

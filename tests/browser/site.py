@@ -11,12 +11,16 @@ from tests.support.browsing import PASSWORD
 from tests.support.callers import Caller
 from tests.support.chromium import open_page
 from tests.support.houses import House, email_of
-from tests.support.routes import routes_of
+from tests.support.neighbours import own_id
+from tests.support.routes import Route, routes_of
 
 Theme = Literal["light", "dark"]
 
 # Addresses that are asked for by a page, and are none themselves.
 NO_PAGES = {"openapi", "healthz", "readyz", "metrics", "accounts:live"}
+
+# Behind an address that nobody knows before he is sent it.
+SECRET = {"accounts:reset"}
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Montgomery the Younger"
 LONG_EMAIL = "first.middle.last.and.one.more.name@a-very-long-name-of-a-company.example"
@@ -36,10 +40,16 @@ class Site:
         for route in routes_of(self.house.app):
             if route.method == "GET" and route.name not in NO_PAGES and not route.is_by_key:
                 path = caller.path(route, caller.own_ids(route))
-                answer = caller.browser.get(path)
+                answer = caller.browser.get(path, params=self._needed(route))
+                is_known = answer.status_code < 400 or route.name in SECRET
+                assert is_known, f"{path} answers {answer.status_code}"
                 if "<html" in answer.text and answer.status_code == 200:
-                    found[route.name] = path
+                    found[route.name] = str(answer.request.url.raw_path, "ascii")
         return found
+
+    def _needed(self, route: Route) -> dict[str, str]:
+        needed = (one for one in route.of("query") if one.field.is_required())
+        return {one.name: own_id(self.house, one.name) or "" for one in needed}
 
     def strangers_paths(self) -> dict[str, str]:
         """Return the addresses that somebody sees who is not signed in."""

@@ -1,4 +1,4 @@
-"""The front desk's everyday in a real browser: by keyboard, by touch, and without scripts."""
+"""The front desk's everyday in a real browser: by keyboard, on a phone, and without scripts."""
 
 import re
 from collections.abc import Iterator
@@ -21,10 +21,13 @@ def lead_is_shown(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
-def write_down(page: Page, name: str, phone: str) -> int:
-    """Take a walk-in down with consent, by keyboard; return what that took beside the typing."""
+def write_down(page: Page, name: str, phone: str, *, by_touch: bool = False) -> int:
+    """Take a walk-in down with consent; return what that took beside the typing."""
     hands = Hands(page)
-    hands.press("n")
+    if by_touch:
+        hands.click(page.get_by_role("link", name="New lead").first)
+    else:
+        hands.press("n")
     expect(page.get_by_role("textbox", name="Name")).to_be_focused()
     hands.type(name)
     hands.press("Tab")
@@ -49,6 +52,14 @@ def tick(page: Page, title: str) -> Any:
     return page.get_by_role("button", name=f"Done: {title}")
 
 
+def read_notices(page: Page) -> None:
+    """See whatever is new from others' stories."""
+    bell = page.locator("summary", has=page.locator("#count-notices"))
+    bell.click()
+    expect(page.locator("#count-notices")).to_be_hidden()
+    bell.click()
+
+
 @contextmanager
 def at_the_desk(info: dict[str, Any], width: int = 1280, **options: Any) -> Iterator[Page]:
     with open_page(width, **options) as page:
@@ -63,13 +74,17 @@ def test_a_walk_in_is_written_down_given_a_task_and_found(
     info: dict[str, Any], width: int, name: str, digits: str
 ) -> None:
     with at_the_desk(info, width) as page:
-        assert write_down(page, name, f"(212) 555-{digits}") <= 25
+        by_touch = width < 500
+        assert write_down(page, name, f"(212) 555-{digits}", by_touch=by_touch) <= 25
         expect(page.get_by_text("Consent given")).to_be_visible()
         set_task(page, "Verify insurance")
 
         page.goto(f"{info['base_url']}/tasks")
         hands = Hands(page)
-        hands.press("Control+k")
+        if by_touch:
+            hands.click(page.get_by_role("link", name="Search name, phone, email"))
+        else:
+            hands.press("Control+k")
         hands.type(digits)
         hands.press("Enter")
         lead_is_shown(page, name)
@@ -136,6 +151,7 @@ def test_a_wrong_entry_stands_in_the_window_with_what_is_wrong(info: dict[str, A
 
 def test_the_bell_tells_of_a_request_and_forgets_it(info: dict[str, Any]) -> None:
     with at_the_desk(info) as page, page.context.browser.new_context() as other:  # type: ignore[union-attr]
+        read_notices(page)
         patient = other.new_page()
         patient.goto(f"{info['base_url']}/f/{info['form_key']}")
         patient.get_by_label("Your name").fill("Casey Vale")

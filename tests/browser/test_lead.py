@@ -95,11 +95,13 @@ def test_a_lead_is_answered_and_called_by_keys_alone(lead_page: Page) -> None:
     expect(body).to_have_value(re.compile("Maria"))
     hands.reach(body)
     hands.press("Control+Enter")
-    expect(timeline.get_by_role("button", name="Undo").first).to_be_visible()
-    hands.press("z")
+    undo = page.get_by_role("region", name="Messages").get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    hands.reach(composer.get_by_role("tab", name="Text"))
+    hands.press("z")  # Not while one types.
     expect(body).to_have_value(re.compile("Maria"))
-    hands.reach(composer.get_by_role("tab", name="Log a call"))
-    hands.press("Enter")
+    hands.reach(composer.get_by_role("tab", name="Text"))
+    hands.press("ArrowRight", "ArrowRight")
     hands.reach(composer.get_by_role("button", name="No answer"))
     hands.press("Enter")
     expect(timeline.get_by_text("No answer")).to_be_visible()
@@ -119,6 +121,27 @@ def test_details_are_changed_where_they_stand(lead_page: Page) -> None:
     expect(page.locator("#lead-tags").get_by_text("Nervous", exact=True)).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert width <= 0
+
+
+def test_what_one_is_at_stays_while_the_page_is_read_anew(lead_page: Page) -> None:
+    page = lead_page
+    lead_id = page.url.rpartition("/")[2]
+    page.locator("#composer").get_by_role("tab", name="Note").click()
+    note = page.get_by_label("Note for the team")
+    note.fill("Called from work")
+    consent = page.locator("#lead-consent")
+    consent.get_by_text("They asked us to stop").click()
+    consent.get_by_label("Their words").fill("No more of these")
+    with page.expect_response(re.compile("/fresh")):
+        page.evaluate(
+            "name => document.body.dispatchEvent(new Event(name))", f"live:lead-{lead_id}"
+        )
+    page.wait_for_selector(".htmx-request, .htmx-settling", state="detached")
+    expect(consent.get_by_label("Their words")).to_have_value("No more of these")
+    consent.get_by_role("button", name="Stop texts to this number").click()
+    expect(consent.get_by_text("Opted out")).to_be_visible()
+    expect(note).to_be_visible()
+    expect(note).to_have_value("Called from work")
 
 
 def test_what_was_typed_waits_on_the_server(lead_page: Page) -> None:

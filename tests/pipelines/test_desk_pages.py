@@ -175,7 +175,7 @@ def test_a_walk_in_becomes_a_lead_with_the_consent_that_was_read_out(house: Hous
     [wording] = house.all(ConsentWording, col(ConsentWording.id) == consent.wording_id)
     assert "Riverside Dental may text me" in wording.text
     evidence = json.loads(house.do(lambda uow: uow.decrypt(consent.id, consent.evidence)))
-    assert (evidence["given_to"], evidence["how"]) == ("front_desk", "phone_call")
+    assert (evidence["given_to"], evidence["how"]) == ("front_desk", "phone")
     assert "Left knee" in browser.get(f"/leads/{lead.id}").text
 
 

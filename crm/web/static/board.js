@@ -53,7 +53,8 @@
       made.push(head);
     }
     for (const id of fragment.dataset.gone.split(" ").filter(Boolean)) {
-      document.getElementById(`lead-${id}`)?.remove();
+      const card = document.getElementById(`lead-${id}`);
+      if (card && !isLeftAlone(card)) card.remove();
     }
     const cards = [...fragment.querySelectorAll(".lead-card")];
     if ("all" in fragment.dataset) removeOthers(cards, fragment.dataset.all.split(" "));
@@ -155,7 +156,14 @@
     return card === held.card || busy.has(idOf(card));
   }
 
+  function letGo() {
+    const { card, isOld } = held;
+    held.card = null;
+    if (card && isOld) read([idOf(card)]);
+  }
+
   function send(card, values, putBack) {
+    held.card = null; // From here on the server's answer tells how it stands.
     const id = idOf(card);
     const query = board.dataset.query && `?${board.dataset.query}`;
     card.classList.add("lead-moving");
@@ -239,6 +247,7 @@
     chosen?.putBack?.();
     if (chosen) focus(chosen.card);
     chosen = null;
+    letGo();
   });
 
   if (isMovable) {
@@ -269,10 +278,9 @@
       onEnd: ({ item, from, to, oldDraggableIndex, newDraggableIndex }) => {
         const isMoved = from !== to || oldDraggableIndex !== newDraggableIndex;
         const back = neighbour;
-        held.card = null;
-        if (!isMoved) return held.isOld && read([idOf(item)]);
-        if (busy.has(idOf(item))) from.insertBefore(item, back);
-        else ask(item, from, back);
+        if (isMoved && !busy.has(idOf(item))) return ask(item, from, back);
+        if (isMoved) from.insertBefore(item, back);
+        letGo();
       },
     });
   }

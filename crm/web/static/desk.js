@@ -152,6 +152,10 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "sheet-body") focusFirst();
+  });
+
+  // At once: whoever picks tasks and sends them must not come in between.
+  document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id !== "tasks" || !kept) return;
     for (const id of kept.picked) if (find(id)) find(id).checked = true;
     if (kept.at >= 0) (ticks()[kept.at] ?? ticks().at(-1))?.focus();

@@ -1,7 +1,6 @@
 // A lead's page: the composer's tabs, count, drafts and templates, and signs of life.
 "use strict";
 (() => {
-  document.documentElement.classList.add("js");
   const by = (id) => document.getElementById(id);
   let timer = 0;
   let lastKept = null;
@@ -99,7 +98,6 @@
       const isIt = one === tab;
       one.setAttribute("aria-selected", String(isIt));
       one.tabIndex = isIt ? 0 : -1;
-      by(one.getAttribute("aria-controls")).classList.toggle("composer-hidden", !isIt);
     }
   }
 
@@ -137,13 +135,36 @@
     }
   });
 
-  // --- What comes back. Two who change one detail: the second sees the first's word, and keeps his.
+  // --- What comes back. Two who change one thing: the second sees the first's word, and keeps his.
+  let asker = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 409 && event.detail.elt.closest("#lead-details")) {
+    asker = event.detail.requestConfig.elt;
+    if (event.detail.xhr.status === 409 && asker.closest("#lead-details, #lead-consent")) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
   });
+
+  // What somebody is at stays, unless it is the answer to just that.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (asker?.closest(`#${target.id}`)) return;
+    if (target.id === "lead-consent" && target.querySelector("details[open]")) {
+      event.detail.shouldSwap = false;
+    }
+    if (target.id === "composer") carryOver(target, fragment);
+  });
+
+  function carryOver(old, fresh) {
+    for (const id of ["note-body", "call-said"]) {
+      const [from, to] = [old, fresh].map((part) => part.querySelector(`#${id}`));
+      if (from && to) to.value = from.value;
+    }
+    const chosen = old.querySelector("[aria-selected=true]");
+    for (const tab of chosen ? fresh.querySelectorAll("[role=tab]") : []) {
+      tab.setAttribute("aria-selected", String(tab.id === chosen.id));
+    }
+  }
 
   // A part that is replaced gives its focus on to the one that takes its place.
   let focused = "";

@@ -78,7 +78,9 @@ def test_nobody_but_the_patient_undoes_an_opt_out(house: House, lead_id: UUID) -
     house.receive("STOP")
     assert "They agree to texts" not in browser.get(f"/leads/{lead_id}").text
     sent = {**form, "agrees": "1", "agreed_by": "phone"}
-    assert browser.post_form(f"/leads/{lead_id}/consent", sent).status_code == 409
+    answer = browser.post_form(f"/leads/{lead_id}/consent", sent)
+    assert answer.status_code == 409
+    assert "only they can undo it" in answer.text
     assert "granted" not in [consent.action for consent in house.all(Consent)]
 
 

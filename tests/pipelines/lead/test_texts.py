@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import col
 
+from crm.core.performing import claim_and_perform
 from crm.messaging.models import Communication
 from pipelines.lead.models import Visit
 from tests.conftest import Drain
@@ -166,7 +167,7 @@ def test_the_gate_stops_what_a_reply_overtook_and_nobody_withdrew(
     house.receive("I am")
     house.set_clock("2027-02-02 17:30")
     # Only the text is due: the event of the reply is left where it is.
-    drain._once("communications")
+    claim_and_perform(house.runtime, "communications", queue="urgent")
     [text] = by_hand(house)
     assert (text.status, text.reason) == ("blocked", "replied")
 
