@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import select
 
+from crm.core.asking import PLACES
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from pipelines import counters
@@ -119,23 +120,28 @@ def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[CreatedLead]
     return created
 
 
+_pipelines: Any = Pipeline.__table__  # type: ignore[attr-defined]
+_stages: Any = Stage.__table__  # type: ignore[attr-defined]
+_ENTRIES = (
+    select(_pipelines.c.id, _stages.c.id)
+    .join(
+        _stages,
+        (_stages.c.clinic_id == _pipelines.c.clinic_id)
+        & (_stages.c.pipeline_id == _pipelines.c.id),
+    )
+    .where(
+        _pipelines.c.clinic_id == PLACES.clinic_id,
+        _stages.c.kind == "open",
+        _stages.c.removed_at.is_(None),
+    )
+    .order_by(_pipelines.c.is_default.desc(), _pipelines.c.position, _stages.c.position)
+    .with_for_update(read=True, key_share=True, of=_stages)
+)
+
+
 def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, tuple[UUID, UUID]]:
     """Return (pipeline, its first open stage) by pipeline, and the default one's under None."""
-    rows = uow.session.execute(
-        select(col(Pipeline.id), col(Stage.id))
-        .join(
-            Stage,
-            (col(Stage.clinic_id) == col(Pipeline.clinic_id))
-            & (col(Stage.pipeline_id) == col(Pipeline.id)),
-        )
-        .where(
-            col(Pipeline.clinic_id) == uow.clinic_id,
-            col(Stage.kind) == "open",
-            col(Stage.removed_at).is_(None),
-        )
-        .order_by(col(Pipeline.is_default).desc(), col(Pipeline.position), col(Stage.position))
-        .with_for_update(read=True, key_share=True, of=Stage)
-    )
+    rows = uow.session.execute(_ENTRIES, PLACES.of(uow))
     entries: dict[UUID | None, tuple[UUID, UUID]] = {}
     for pipeline_id, stage_id in rows:
         entries.setdefault(None, (pipeline_id, stage_id))

@@ -2,14 +2,21 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
-
+from crm.core.bulk import as_rows, insert_given
 from crm.core.uow import UnitOfWork
 from pipelines.models import StageCounter
 
 _KEY = "stage_counters"
+
+_counters: Any = StageCounter.__table__  # type: ignore[attr-defined]
+_given = insert_given(_counters, ("clinic_id", "id", "leads", "value_cents"))
+_ADD = _given.on_conflict_do_update(
+    index_elements=["clinic_id", "id"],
+    set_={name: _counters.c[name] + _given.excluded[name] for name in ("leads", "value_cents")},
+)
 
 
 @dataclass
@@ -31,19 +38,8 @@ class Deltas:
             for stage_id in sorted(self.leads)
             if self.leads[stage_id] or self.value_cents[stage_id]
         ]
-        if not rows:
-            return
-        table = StageCounter.__table__  # type: ignore[attr-defined]
-        statement = insert(table).values(rows)
-        uow.session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["clinic_id", "id"],
-                set_={
-                    "leads": table.c.leads + statement.excluded.leads,
-                    "value_cents": table.c.value_cents + statement.excluded.value_cents,
-                },
-            )
-        )
+        if rows:
+            uow.session.execute(_ADD, as_rows(rows))
 
 
 def count(uow: UnitOfWork, stage_id: UUID, leads: int, value_cents: int) -> None:

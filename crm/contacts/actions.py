@@ -1,15 +1,17 @@
 """Verbs of contacts: know people by their addresses, or make them; many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 
 from crm.contacts.matching import Known, Matched, Person, match
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.contacts.queries import canonical_ids
 from crm.contacts.search import index_contacts, terms_of
+from crm.core.asking import PLACES
 from crm.core.bulk import among, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -73,21 +75,20 @@ def claim_addresses(uow: UnitOfWork, keys: Iterable[AddressKey]) -> dict[Address
         return {}
     _add_addresses(uow, wanted)
     values = {kind: [value for one, value in wanted if one == kind] for kind, _ in wanted}
-    rows = uow.session.execute(
+    rows = uow.session.execute(_claim(tuple(values)), PLACES.of(uow, **values))
+    return {(row.kind, row.value): row.id for row in rows}
+
+
+@cache
+def _claim(kinds: tuple[str, ...]) -> Select[Any]:
+    """Return the statement that locks addresses of these kinds, each with its list of values."""
+    of_kinds = (and_(_addresses.c.kind == kind, given(_addresses.c.value, kind)) for kind in kinds)
+    return (
         select(_addresses.c.id, _addresses.c.kind, _addresses.c.value)
-        .where(
-            _addresses.c.clinic_id == uow.clinic_id,
-            or_(
-                *(
-                    and_(_addresses.c.kind == kind, among(_addresses.c.value, of_kind))
-                    for kind, of_kind in values.items()
-                )
-            ),
-        )
+        .where(_addresses.c.clinic_id == PLACES.clinic_id, or_(*of_kinds))
         .order_by(_addresses.c.id)
         .with_for_update(key_share=True)
     )
-    return {(row.kind, row.value): row.id for row in rows}
 
 
 def _add_addresses(uow: UnitOfWork, keys: Sequence[AddressKey]) -> None:
@@ -119,26 +120,27 @@ _LOCK = (
 )
 
 
+_WHO_USES = (
+    select(
+        _contacts.c.id,
+        _contacts.c.name,
+        _contacts.c.language,
+        _contacts.c.merged_into_id,
+        _links.c.address_id,
+    )
+    .join(
+        _links,
+        and_(_links.c.clinic_id == _contacts.c.clinic_id, _links.c.contact_id == _contacts.c.id),
+    )
+    .where(_links.c.clinic_id == PLACES.clinic_id, given(_links.c.address_id))
+    .order_by(_contacts.c.id)
+    .with_for_update(key_share=True, of=_contacts)
+)
+
+
 def _lock_known(uow: UnitOfWork, address_ids: Sequence[UUID]) -> list[Known]:
     """Lock whoever uses the addresses, and whom they were merged into, in id order."""
-    found = uow.session.execute(
-        select(
-            _contacts.c.id,
-            _contacts.c.name,
-            _contacts.c.language,
-            _contacts.c.merged_into_id,
-            _links.c.address_id,
-        )
-        .join(
-            _links,
-            and_(
-                _links.c.clinic_id == _contacts.c.clinic_id, _links.c.contact_id == _contacts.c.id
-            ),
-        )
-        .where(_links.c.clinic_id == uow.clinic_id, among(_links.c.address_id, address_ids))
-        .order_by(_contacts.c.id)
-        .with_for_update(key_share=True, of=_contacts)
-    ).all()
+    found = uow.session.execute(_WHO_USES, PLACES.of(uow, ids=list(address_ids))).all()
     known = {
         row.id: Known(row.id, row.name, row.language) for row in found if row.merged_into_id is None
     }

@@ -58,25 +58,35 @@ def insert_rows(
     if any(_has_no_form(value) for value in rows[0].values()):
         raise TypeError("bytes, or a time without a zone")
     statement = _statement(table, tuple(names), skip_known, returning)
-    result = session.execute(statement, {"rows": to_json(rows).decode()})
+    result = session.execute(statement, as_rows(rows))
     return list(result) if returning else []
+
+
+def as_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the values of a statement that `insert_given` began."""
+    return {"rows": to_json(rows).decode()}
 
 
 @cache
 def _statement(
     table: Table, names: tuple[str, ...], skip_known: bool, returning: tuple[str, ...]
 ) -> Insert:
-    given = (
-        func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
-        .table_valued(*(column(name, table.c[name].type) for name in names), name="given")
-        .render_derived(with_types=True)
-    )
-    statement: Any = insert(table).from_select(names, select(*(given.c[name] for name in names)))
+    statement: Any = insert_given(table, names)
     if skip_known:
         statement = statement.on_conflict_do_nothing()
     if returning:
         statement = statement.returning(*(table.c[name] for name in returning))
     return statement  # type: ignore[no-any-return]
+
+
+def insert_given(table: Table, names: tuple[str, ...]) -> Insert:
+    """Return the insert of rows of these columns that come with each execution (`as_rows`)."""
+    given = (
+        func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
+        .table_valued(*(column(name, table.c[name].type) for name in names), name="given")
+        .render_derived(with_types=True)
+    )
+    return insert(table).from_select(names, select(*(given.c[name] for name in names)))
 
 
 def _has_no_form(value: object) -> bool:

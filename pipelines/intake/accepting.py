@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from crm.contacts.actions import Matched, addresses_given, claim_addresses, match_at
 from crm.contacts.queries import family_of
-from crm.core.bulk import among, insert_rows
+from crm.core.asking import PLACES
+from crm.core.bulk import among, given, insert_rows
 from crm.core.errors import N_, Invalid
 from crm.core.grouping import Overtaken
 from crm.core.uow import UnitOfWork
@@ -23,6 +24,31 @@ _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 _pipelines: Any = Pipeline.__table__  # type: ignore[attr-defined]
 _stages: Any = Stage.__table__  # type: ignore[attr-defined]
+
+_KNOWN = select(
+    _requests.c.source,
+    _requests.c.idempotency_key,
+    _requests.c.body_hash,
+    _requests.c.id,
+    _requests.c.lead_id,
+    _requests.c.contact_id,
+).where(
+    _requests.c.clinic_id == PLACES.clinic_id,
+    given(_requests.c.source, "channels"),
+    given(_requests.c.idempotency_key, "keys"),
+)
+_DEFAULT = (
+    select(_pipelines.c.id)
+    .join(_stages, _stages.c.pipeline_id == _pipelines.c.id)
+    .where(
+        _pipelines.c.clinic_id == PLACES.clinic_id,
+        _stages.c.clinic_id == PLACES.clinic_id,
+        _stages.c.kind == "open",
+        _stages.c.removed_at.is_(None),
+    )
+    .order_by(_pipelines.c.is_default.desc(), _pipelines.c.position, _stages.c.position)
+    .limit(1)
+)
 
 
 class IdempotencyConflict(Invalid):
@@ -91,18 +117,12 @@ def _known_answers(
     """Return the first answers of keys that came before. Raises IdempotencyConflict."""
     asked = {request.key: request for request in requests}
     rows = uow.session.execute(
-        select(
-            _requests.c.source,
-            _requests.c.idempotency_key,
-            _requests.c.body_hash,
-            _requests.c.id,
-            _requests.c.lead_id,
-            _requests.c.contact_id,
-        ).where(
-            _requests.c.clinic_id == uow.clinic_id,
-            among(_requests.c.source, sorted({channel for channel, _ in asked})),
-            among(_requests.c.idempotency_key, sorted({key for _, key in asked})),
-        )
+        _KNOWN,
+        PLACES.of(
+            uow,
+            channels=sorted({channel for channel, _ in asked}),
+            keys=sorted({key for _, key in asked}),
+        ),
     )
     answers = {}
     for row in rows:
@@ -177,18 +197,7 @@ def _new_lead(request: IncomingRequest, contact_id: UUID, pipeline_id: UUID) -> 
 
 def _default_pipeline(uow: UnitOfWork) -> UUID:
     """Return the pipeline into which leads go that name none. Raises NoPipeline."""
-    found: UUID | None = uow.session.scalar(
-        select(_pipelines.c.id)
-        .join(_stages, _stages.c.pipeline_id == _pipelines.c.id)
-        .where(
-            _pipelines.c.clinic_id == uow.clinic_id,
-            _stages.c.clinic_id == uow.clinic_id,
-            _stages.c.kind == "open",
-            _stages.c.removed_at.is_(None),
-        )
-        .order_by(_pipelines.c.is_default.desc(), _pipelines.c.position, _stages.c.position)
-        .limit(1)
-    )
+    found: UUID | None = uow.session.scalar(_DEFAULT, PLACES.of(uow))
     if found is None:
         raise NoPipeline
     return found
