@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from crm.messaging.segments import measure
 from tests.browser.hands import Hands
+from tests.fakes.waiting import until
 from tests.support.chromium import needs_chromium, open_page
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -20,13 +21,13 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 people = count(142)
 
 
-def ask(info: dict[str, Any]) -> str:
-    """Send a request of another Maria Garcia as a program does; return her lead's id."""
+def ask(info: dict[str, Any], phone: str = "") -> str:
+    """Send a request of another Maria Garcia, or of one again; return her lead's id."""
     answer = httpx2.post(
         f"{info['base_url']}/api/v1/appointment-requests",
         json={
             "name": "Maria Garcia",
-            "phone": f"+1212555{next(people):04}",
+            "phone": phone or f"+1212555{next(people):04}",
             "consent": {"sms_care": True},
         },
         headers={"Authorization": f"Bearer {info['api_key']}", "Idempotency-Key": str(uuid4())},
@@ -142,6 +143,27 @@ def test_what_one_is_at_stays_while_the_page_is_read_anew(lead_page: Page) -> No
     expect(consent.get_by_text("Opted out")).to_be_visible()
     expect(note).to_be_visible()
     expect(note).to_have_value("Called from work")
+
+
+def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) -> None:
+    phone = f"+1212555{next(people):04}"
+    lead_id = ask(info, phone)
+    held: list[Route] = []
+    with open_page() as page:
+        sign_in(page, info)
+        page.goto(f"{info['base_url']}/leads/{lead_id}")
+        expect(page.locator("body[data-stream=open]")).to_be_attached()
+        expect(page.locator("#timeline").get_by_text("Hi Maria").first).to_be_visible()
+        page.route("**/fresh*", lambda one: one.continue_() if held else held.append(one))
+        ask(info, phone)
+        until(lambda: bool(page.wait_for_timeout(20)) or bool(held))
+        first = held[0].fetch()
+        # The second one is heard while the page still asks about the first.
+        ask(info, phone)
+        page.wait_for_timeout(1_000)
+        held[0].fulfill(response=first)
+        again = page.locator("#timeline").get_by_text("Asked again for an appointment")
+        expect(again).to_have_count(2)
 
 
 def test_what_was_typed_waits_on_the_server(lead_page: Page) -> None:

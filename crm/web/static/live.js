@@ -104,8 +104,22 @@
     telling ||= setTimeout(tell, Math.max(SOON, toldAt + APART - Date.now()));
   }
 
+  // A region replaces itself by the answer, and with it goes what it was still to ask: news that
+  // come while it asks are told once it is done.
+  let asking = 0;
+  const isForNews = ({ detail }) => detail.requestConfig.triggeringEvent?.type.startsWith("live:");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isForNews(event)) asking += 1;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!isForNews(event)) return;
+    asking -= 1;
+    if (untold.size) telling ||= setTimeout(tell, SOON);
+  });
+
   function tell() {
     telling = 0;
+    if (asking) return;
     toldAt = Date.now();
     const now = [...untold];
     untold.clear();
