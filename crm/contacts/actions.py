@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from crm.contacts.matching import Known, Matched, Person, match
 from crm.contacts.models import Address, Contact, ContactAddress
@@ -109,12 +109,12 @@ def lock_addresses(uow: UnitOfWork, address_ids: Iterable[UUID]) -> None:
     """Lock addresses in id order until the transaction ends; this comes before any other lock."""
     wanted = sorted(set(address_ids))
     if wanted:
-        uow.session.execute(_LOCK, {"clinic": uow.clinic_id, "ids": wanted}).all()
+        uow.session.execute(_LOCK, PLACES.of(uow, ids=wanted)).all()
 
 
 _LOCK = (
     select(_addresses.c.id)
-    .where(_addresses.c.clinic_id == bindparam("clinic"), given(_addresses.c.id))
+    .where(_addresses.c.clinic_id == PLACES.clinic_id, given(_addresses.c.id))
     .order_by(_addresses.c.id)
     .with_for_update(key_share=True)
 )

@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from crm.web.state import web_of
+
 
 def path_of(request: Request, name: str, /, **params: Any) -> str:
     """Return a route's path: never the host, which is the sender's word.
@@ -13,15 +15,15 @@ def path_of(request: Request, name: str, /, **params: Any) -> str:
     """
     segments = {each: _segment(value) for each, value in params.items()}
     root: str = request.scope.get("root_path", "")
-    return root + _form(request.app, name, params).format(**segments)
+    return root + _form(request, name, params).format(**segments)
 
 
-def _form(app: Any, name: str, params: Mapping[str, Any]) -> str:
+def _form(request: Request, name: str, params: Mapping[str, Any]) -> str:
     """Return a path with its parameters in braces: looking through all routes takes a while."""
-    forms: dict[tuple[str, ...], str] = app.state.paths
-    key = (name, *params)
+    forms, key = web_of(request).paths, (name, *params)
     if key not in forms:
-        forms[key] = str(app.url_path_for(name, **{each: f"{{{each}}}" for each in params}))
+        path = request.app.url_path_for(name, **{each: f"{{{each}}}" for each in params})
+        forms[key] = str(path)
     return forms[key]
 
 

@@ -46,7 +46,7 @@ def install(
         signer=URLSafeSerializer(_derived(secret, "flash"), salt="flash"),
     )
     language.load()
-    app.state.web, app.state.paths = web, {}
+    app.state.web = web
     app.mount(PREFIX, web.assets)
     app.include_router(pages.router)
     errors.install(app)

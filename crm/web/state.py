@@ -1,6 +1,6 @@
 """What rendering needs of the application, reachable from every request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from itsdangerous import URLSafeSerializer
 from jinja2 import Environment
@@ -18,6 +18,7 @@ class Web:
     assets: Assets
     csrf: Csrf
     signer: URLSafeSerializer
+    paths: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
 def web_of(request: Request) -> Web:

@@ -10,7 +10,7 @@ from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
 from pipelines.actions import NewLead, create_leads
 from pipelines.models import Lead
-from tests.support.browsing import PASSWORD
+from tests.browser.signing_in import sign_in
 from tests.support.houses import House, email_of
 
 
@@ -81,9 +81,5 @@ class Board:
 
 def open_board(page: Page, house: House, base_url: str) -> Board:
     """Sign in at a server and open the board."""
-    page.goto(f"{base_url}/sign-in")
-    page.fill("[name=email]", email_of("front_desk", house.clinic))
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/pipeline*")
+    sign_in(page, base_url, email_of("front_desk", house.clinic))
     return Board(page, house)

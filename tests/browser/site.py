@@ -7,10 +7,10 @@ from typing import Literal
 from playwright.sync_api import Page
 
 from crm.accounts.models import Role
-from tests.support.browsing import PASSWORD
+from tests.browser.signing_in import sign_in_as
 from tests.support.callers import Caller
 from tests.support.chromium import open_page
-from tests.support.houses import House, email_of
+from tests.support.houses import House
 from tests.support.neighbours import own_id
 from tests.support.routes import Route, routes_of
 
@@ -68,16 +68,8 @@ class Site:
         """Open a browser, signed in as somebody of a role."""
         with open_page(width, height, theme=theme, has_scripts=has_scripts) as page:
             if role is not None:
-                self.sign_in(page, role)
+                sign_in_as(page, self.house, role)
             yield page
-
-    def sign_in(self, page: Page, role: Role) -> None:
-        """Sign in by the form."""
-        page.goto(f"{self.base}/sign-in")
-        page.fill("[name=email]", email_of(role, self.house.clinic))
-        page.fill("[name=password]", PASSWORD)
-        page.press("[name=password]", "Enter")
-        page.wait_for_url("**/pipeline*")
 
     def go(self, page: Page, path: str) -> None:
         """Load a page and wait until its parts and its letters are there."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.hands import Hands
-from tests.browser.test_main_story import sign_in
+from tests.browser.signing_in import sign_in_to_demo
 from tests.support.chromium import needs_chromium, open_page
 
 LEAD = re.compile(r"/leads/[0-9a-f-]{36}")
@@ -63,7 +63,7 @@ def read_notices(page: Page) -> None:
 @contextmanager
 def at_the_desk(info: dict[str, Any], width: int = 1280, **options: Any) -> Iterator[Page]:
     with open_page(width, **options) as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         yield page
 
 
@@ -97,7 +97,7 @@ def test_a_tick_is_taken_back_by_a_key_and_seen_on_another_screen(info: dict[str
         set_task(page, "Send the plan")
         page.goto(f"{info['base_url']}/tasks")
         colleague = other.new_page()
-        sign_in(colleague, info, "manager")
+        sign_in_to_demo(colleague, info, "manager")
         colleague.goto(f"{info['base_url']}/tasks?whose=all")
         expect(tick(colleague, "Send the plan")).to_be_visible()
 
@@ -170,7 +170,7 @@ def test_all_of_it_works_without_a_script(info: dict[str, Any]) -> None:
         browser = first.context.browser
         assert browser is not None
         page = browser.new_context(java_script_enabled=False).new_page()
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.get_by_role("link", name="New lead").first.click()
         page.get_by_role("textbox", name="Name").fill("Dora Vale")
         page.get_by_role("textbox", name="Phone").fill("(212) 555-0114")

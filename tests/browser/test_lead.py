@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from crm.messaging.segments import measure
 from tests.browser.hands import Hands
+from tests.browser.signing_in import sign_in_to_demo
 from tests.fakes.waiting import until
 from tests.support.chromium import needs_chromium, open_page
 
@@ -36,22 +37,12 @@ def ask(info: dict[str, Any], phone: str = "") -> str:
     return str(answer.json()["lead_id"])
 
 
-def sign_in(page: Page, info: dict[str, Any], role: str = "front_desk") -> None:
-    """Sign in as the demo's user of a role."""
-    user = next(one for one in info["users"] if one["role"] == role)
-    page.goto(f"{info['base_url']}/sign-in")
-    page.get_by_label("Email").fill(user["email"])
-    page.get_by_label("Password").fill(user["password"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-
-
 @pytest.fixture(params=[1440, 390])
 def lead_page(info: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new lead's page, on a desktop and on a phone."""
     lead_id = ask(info)
     with open_page(request.param, 844) as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/leads/{lead_id}")
         yield page
 
@@ -150,7 +141,7 @@ def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) 
     lead_id = ask(info, phone)
     held: list[Route] = []
     with open_page() as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/leads/{lead_id}")
         expect(page.locator("body[data-stream=open]")).to_be_attached()
         expect(page.locator("#timeline").get_by_text("Hi Maria").first).to_be_visible()
@@ -164,6 +155,30 @@ def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) 
         held[0].fulfill(response=first)
         again = page.locator("#timeline").get_by_text("Asked again for an appointment")
         expect(again).to_have_count(2)
+
+
+def test_a_page_hears_on_after_its_question_was_overtaken(info: dict[str, Any]) -> None:
+    phone = f"+1212555{next(people):04}"
+    lead_id = ask(info, phone)
+    held: list[Route] = []
+    with open_page() as page:
+        sign_in_to_demo(page, info)
+        page.goto(f"{info['base_url']}/leads/{lead_id}")
+        expect(page.locator("body[data-stream=open]")).to_be_attached()
+        timeline = page.locator("#timeline")
+        expect(timeline.get_by_text("Hi Maria").first).to_be_visible()
+        page.route("**/fresh*", lambda one: one.continue_() if held else held.append(one))
+        ask(info, phone)
+        until(lambda: bool(page.wait_for_timeout(20)) or bool(held))
+        # The answer to a note takes the place of all that asks.
+        page.get_by_role("tab", name="Note").click()
+        page.get_by_label("Note for the team").fill("Prefers mornings")
+        page.keyboard.press("Control+Enter")
+        expect(timeline).to_contain_text("Prefers mornings")
+        held[0].continue_()
+        expect(timeline.get_by_text("Asked again for an appointment")).to_have_count(1)
+        ask(info, phone)
+        expect(timeline.get_by_text("Asked again for an appointment")).to_have_count(2)
 
 
 def test_what_was_typed_waits_on_the_server(lead_page: Page) -> None:
@@ -185,7 +200,7 @@ def test_the_browser_counts_as_the_server_does(info: dict[str, Any]) -> None:
     texts = ["".join(chance.choices(letters, k=length)) for length in range(0, 330, 3)]
     texts += ["a" * n for n in (160, 161, 306, 307)] + ["í" * n for n in (70, 71, 134, 135)]
     with open_page() as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/leads/{ask(info)}")
         counted = page.evaluate(
             """(texts) => {

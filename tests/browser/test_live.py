@@ -38,11 +38,6 @@ def boards(webs: Webs) -> Iterator[tuple[Board, Board]]:
         yield open_board(page, webs.house, mine), open_board(other, webs.house, theirs)
 
 
-def sign_in(page: Page, web: Web, house: House) -> None:
-    """Sign in at one process; the cookie is good for both."""
-    open_board(page, house, web.url)
-
-
 def show(page: Page, web: Web, path: str) -> None:
     """Open a page and wait until it listens."""
     page.goto(web.url + path)
@@ -53,7 +48,7 @@ def test_what_one_page_does_the_other_shows(webs: Webs) -> None:
     house = webs.house
     lead_id = house.ask()
     with open_page() as mine:
-        sign_in(mine, webs.one, house)
+        open_board(mine, house, webs.one.url)
         theirs = mine.context.new_page()
         board = mine.context.new_page()
         show(theirs, webs.two, f"/leads/{lead_id}")
@@ -104,7 +99,7 @@ def test_of_two_who_move_a_card_at_once_one_wins_and_the_other_is_told(
 def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> None:
     house = webs.house
     with open_page(may_complain=True) as page:
-        sign_in(page, webs.two, house)
+        open_board(page, house, webs.two.url)
         show(page, webs.two, "/pipeline")
         webs.valkey.stop()
         webs.restart_two()
@@ -117,7 +112,7 @@ def test_a_page_catches_up_after_redis_and_its_process_were_away(webs: Webs) -> 
 def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
     house = webs.house
     with open_page() as page:
-        sign_in(page, webs.one, house)
+        open_board(page, house, webs.one.url)
         show(page, webs.one, "/pipeline")
         other = page.context.new_page()
         other.goto(f"{webs.two.url}/pipeline")
@@ -129,7 +124,7 @@ def test_who_is_signed_out_is_led_away_from_what_is_shown(webs: Webs) -> None:
 def test_tasks_requests_and_texts_show_everywhere(webs: Webs) -> None:
     house, title = webs.house, "Call the insurer back"
     with open_page() as mine:
-        sign_in(mine, webs.one, house)
+        open_board(mine, house, webs.one.url)
         tasks, board = mine.context.new_page(), mine.context.new_page()
         show(tasks, webs.two, "/tasks")
         show(board, webs.two, "/pipeline")

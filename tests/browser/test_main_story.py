@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.demo import Demo
+from tests.browser.signing_in import sign_in_to_demo
 from tests.fakes.waiting import until
 from tests.support.chromium import needs_chromium, open_page
 
@@ -28,16 +29,6 @@ def fill_form(page: Page, info: dict[str, Any], name: str, phone: str) -> None:
     page.locator("input[name=sms_care]").check()
     page.get_by_role("button", name="Send request").click()
     expect(page.get_by_role("heading", name="Your request has arrived")).to_be_visible()
-
-
-def sign_in(page: Page, info: dict[str, Any], role: str = "front_desk") -> None:
-    """Sign in as the demo's user of a role."""
-    user = next(one for one in info["users"] if one["role"] == role)
-    page.goto(f"{info['base_url']}/sign-in")
-    page.get_by_label("Email").fill(user["email"])
-    page.get_by_label("Password").fill(user["password"])
-    page.get_by_label("Password").press("Enter")
-    page.wait_for_url("**/pipeline*")
 
 
 def open_lead(page: Page, info: dict[str, Any], name: str) -> None:
@@ -61,7 +52,7 @@ def test_a_request_is_answered_moved_and_followed_up(start: Start) -> None:
     info = demo.info()
     with open_page() as page:
         fill_form(page, info, "Robin Vale", "(212) 555-0142")
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/sandbox")
         phone = page.locator(".phone", has_text="Robin Vale")
         expect(phone.locator(".bubble-theirs")).to_contain_text("Hi Robin, this is Riverside")
@@ -92,7 +83,7 @@ def test_a_request_is_answered_moved_and_followed_up(start: Start) -> None:
         expect(page.locator("#timeline")).to_contain_text("Moved from New to Contacted")
 
     with open_page(may_complain=True) as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/sandbox")
         assert demo.end(signal.SIGINT) == []
     assert "Traceback" not in demo.output()
@@ -109,7 +100,7 @@ def test_a_kill_and_a_new_start_lose_nothing(start: Start) -> None:
     demo = start()
     info = demo.info()
     with open_page() as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/sandbox")
         texts = page.locator(".phone", has_text="Robin Vale").locator(".bubble-theirs")
         expect(texts).to_have_count(1, timeout=150_000)
@@ -117,7 +108,7 @@ def test_a_kill_and_a_new_start_lose_nothing(start: Start) -> None:
         expect(page.get_by_role("link", name="Robin Vale", exact=True)).to_have_count(1)
 
     with open_page(may_complain=True) as page:
-        sign_in(page, info)
+        sign_in_to_demo(page, info)
         page.goto(f"{info['base_url']}/sandbox")
         assert demo.end(signal.SIGTERM) == []
     assert "Traceback" not in demo.output()

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.signing_in import sign_in_as
 from tests.conftest import Drain
-from tests.support.browsing import PASSWORD
 from tests.support.chromium import needs_chromium, open_page
-from tests.support.houses import House, email_of
+from tests.support.houses import House
 from tests.support.served_houses import house, listening, settings
 
 __all__ = ["house", "listening", "settings"]
@@ -16,13 +16,8 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 
 def open_phones(page: Page, house: House) -> None:
     """Sign in and open the phones."""
-    base = house.runtime.settings.base_url
-    page.goto(f"{base}/sign-in")
-    page.fill("[name=email]", email_of("owner", house.clinic))
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/pipeline*")
-    page.goto(f"{base}/sandbox")
+    sign_in_as(page, house, "owner")
+    page.goto(f"{house.runtime.settings.base_url}/sandbox")
 
 
 def test_texts_arrive_and_are_answered_while_one_types(house: House, drain: Drain) -> None:

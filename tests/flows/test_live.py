@@ -1,6 +1,7 @@
 """What one process commits, the open pages of every other process are told of."""
 
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from signal import SIGTERM
 from uuid import UUID
@@ -12,7 +13,7 @@ from crm.core.runtime import Runtime
 from pipelines.models import Stage
 from tests.fakes.waiting import until
 from tests.support.houses import House
-from tests.support.streams import CLOSED, listening
+from tests.support.streams import CLOSED, HeardStream, listening
 from tests.support.webs import Webs, open_webs
 
 
@@ -83,10 +84,16 @@ def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
         # Whatever was missed meanwhile: everything is read again.
         while board.until("board")["changed"]["board"]:
             pass
-        board.rest()
-        move(webs, cookie, lead_id, "Considering")
-        # Or, while its process does not try Redis again yet: that everything is to be read.
-        assert board.until("board")["changed"]["board"] in ([], [str(lead_id)])
+        # And from then on what happens is told by its id, once both hear and tell again.
+        stages = cycle(("Considering", "Contacted"))
+        until(lambda: _is_told_by_id(webs, cookie, board, lead_id, next(stages)), seconds=60)
+
+
+def _is_told_by_id(webs: Webs, cookie: str, board: HeardStream, lead_id: UUID, stage: str) -> bool:
+    assert move(webs, cookie, lead_id, stage).status_code == 303
+    told: list[str] = board.until("board")["changed"]["board"]
+    assert told in ([], [str(lead_id)])
+    return bool(told)
 
 
 def test_a_stream_ends_with_its_process_which_ends_at_once(webs: Webs) -> None:

@@ -107,14 +107,16 @@
   // A region replaces itself by the answer, and with it goes what it was still to ask: news that
   // come while it asks are told once it is done.
   let asking = 0;
-  const isForNews = ({ detail }) => detail.requestConfig.triggeringEvent?.type.startsWith("live:");
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isForNews(event)) asking += 1;
-  });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (!isForNews(event)) return;
-    asking -= 1;
-    if (untold.size) telling ||= setTimeout(tell, SOON);
+  const isForNews = ({ triggeringEvent }) => triggeringEvent?.type.startsWith("live:");
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (!isForNews(detail.requestConfig)) return;
+    asking += 1;
+    // The request says itself that it ended: what htmx says of it is lost with the region that
+    // asked, if another answer took that region's place.
+    detail.xhr.addEventListener("loadend", () => {
+      asking -= 1;
+      if (untold.size) telling ||= setTimeout(tell, SOON);
+    });
   });
 
   function tell() {
@@ -132,7 +134,7 @@
 
   // What a page asks by itself is no sign that somebody sits before it.
   document.addEventListener("htmx:configRequest", ({ detail }) => {
-    if (isTelling || detail.triggeringEvent?.type.startsWith("live:")) {
+    if (isTelling || isForNews(detail)) {
       detail.headers["X-Live"] = "1";
     }
   });

@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 Writer = Annotated[SignedIn, require("leads:write")]
 
 NOT_TICKED = N_("Tick it if they agree; otherwise nothing is recorded.")
-CHANGED: tuple[Part, ...] = ("composer", "consent", "timeline", "details")
+CHANGED: tuple[Part, ...] = ("composer", "consent", "timeline")
 
 
 class ConsentForm(FormModel):
