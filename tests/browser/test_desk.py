@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from crm.accounts.models import Role
 from tests.browser.hands import Hands
 from tests.browser.signing_in import sign_in_to_demo
 from tests.support.chromium import needs_chromium, open_page
@@ -61,9 +62,11 @@ def read_notices(page: Page) -> None:
 
 
 @contextmanager
-def at_the_desk(info: dict[str, Any], width: int = 1280, **options: Any) -> Iterator[Page]:
+def at_the_desk(
+    info: dict[str, Any], width: int = 1280, role: Role = "front_desk", **options: Any
+) -> Iterator[Page]:
     with open_page(width, **options) as page:
-        sign_in_to_demo(page, info)
+        sign_in_to_demo(page, info, role)
         yield page
 
 
@@ -109,6 +112,18 @@ def test_a_tick_is_taken_back_by_a_key_and_seen_on_another_screen(info: dict[str
         page.keyboard.press("z")
         expect(tick(page, "Send the plan")).to_be_visible()
         expect(tick(colleague, "Send the plan")).to_be_visible()
+
+
+def test_somebody_reads_spanish_and_another_zones_times(info: dict[str, Any]) -> None:
+    with at_the_desk(info, role="marketer") as page:
+        page.goto(f"{info['base_url']}/settings/profile")
+        page.get_by_label("Language").select_option("Español")
+        page.get_by_role("button", name="Save profile").click()
+        expect(page.get_by_text("Se guardó su perfil.")).to_be_visible()
+        page.get_by_label("Zona horaria").select_option("America/Los Angeles")
+        page.get_by_role("button", name="Guardar el perfil").click()
+        page.get_by_role("link", name="Embudo").click()
+        expect(page.locator("html")).to_have_attribute("lang", "es")
 
 
 def test_several_tasks_are_done_at_once(info: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Page, expect
 
+from crm.accounts.models import Role
 from tests.browser.site import LONG_EMAIL, LONG_NAME, Site, Theme
 from tests.conftest import Drain
 from tests.support.axe import violations
@@ -79,6 +80,17 @@ def test_each_page_keeps_to_its_budget(site: Site) -> None:
             over |= {} if keeps else {name: weight}
 
     assert over == {}
+
+
+@pytest.mark.parametrize("role", ["front_desk", "marketer", "provider"])
+def test_no_page_of_anybody_complains(site: Site, role: Role) -> None:
+    """What a page says on the console fails it, `open_page` sees to that."""
+    known = site.paths(role)
+    assert "pipelines:lead" in known
+    with site.opened(1440, role=role) as page:
+        for path in known.values():
+            site.go(page, path)
+            expect(page.locator("h1").first).to_be_visible()
 
 
 def test_a_lead_is_written_down_found_and_moved_without_scripts(site: Site) -> None:

@@ -39,6 +39,7 @@ from pipelines.lead.composer import FIELDS, Composer, composer
 from pipelines.lead.details import NAMES, Detail
 from pipelines.lead.queries import Sheet, sheet
 from pipelines.lead.waiting import waiting
+from pipelines.sources import source_name
 
 Tab = Literal["all", "texts", "calls", "notes", "sequences", "changes"]
 Part = Literal["head", "here", "composer", "timeline", "consent", "tags", "details"]
@@ -108,6 +109,7 @@ def context(
         "asked_by": [(value, _(label)) for value, label in ASKED_BY.items()],
         "agreed_by": [(value, _(label)) for value, label in AGREED_BY.items()],
         "consent_words": _consent_words(found),
+        "source": source_name(found.lead.source),
         "tabs": [(tab, _(label)) for tab, label in TABS.items() if may_read or tab != "texts"],
         **_words(found),
         **_timeline(request, uow, login, lead_id, view),
