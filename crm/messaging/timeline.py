@@ -92,7 +92,7 @@ def _calls(uow: UnitOfWork, events: Sequence[CallLogged], found: Found) -> Mappi
 def _call(uow: UnitOfWork, call: Any) -> Entry:
     said = uow.decrypt(call.id, call.body) if call.body else ""
     word, tone = states.call(call.provider_status or "")
-    title = _("Call") if call.direction == "out" else _("Call from the patient")
+    title = _("Call to the patient") if call.direction == "out" else _("Call from the patient")
     return Entry(title, said, "call", "note", word, tone, ref=call.id)
 
 

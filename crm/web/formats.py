@@ -142,35 +142,38 @@ def initials(name: str) -> str:
     return "".join(letters).upper() or "?"
 
 
+def money_locale() -> str:
+    """Return how amounts are written and read: "4,800.50" in either language, as in the US.
+
+    Somebody who reads Spanish and types "4,800" means no $4.80.
+    """
+    return f"{current_language()}_US"
+
+
 def money(minor: int, currency: str = "USD") -> str | Markup:
     """Return "$4,800", cents only where there are some; from $10,000 compact, exact on hover."""
-    locale = current_language()
-    amount = Decimal(minor) / 100
+    major, locale = Decimal(minor) / 100, money_locale()
     exact = format_currency(
-        amount, currency, locale=locale, currency_digits=False, format=_digits(minor, locale)
+        major, currency, f"¤{_digits(minor)}", locale=locale, currency_digits=False
     )
     if abs(minor) < COMPACT_FROM:
         return exact
-    short = format_compact_currency(amount, currency, locale=locale, fraction_digits=0)
+    short = format_compact_currency(major, currency, locale=locale, fraction_digits=0)
     return Markup('<span title="{}">{}</span>').format(exact, short)
 
 
 def amount(minor: int) -> str:
     """Return an amount as it is typed: "4,800" or "4,800.50", without its currency."""
-    pattern = "#,##0" if minor % 100 == 0 else "#,##0.00"
-    return format_decimal(Decimal(minor) / 100, pattern, locale=current_language())
+    return format_decimal(Decimal(minor) / 100, _digits(minor), locale=money_locale())
 
 
 def small_money(major: Decimal, currency: str = "USD") -> str:
     """Return a price of cents and their parts: "$0.0083", "$0.02"."""
-    locale = current_language()
-    style = "0.00## ¤" if locale == "es" else "¤0.00##"
-    return format_currency(major, currency, style, locale=locale, currency_digits=False)
+    return format_currency(major, currency, "¤0.00##", locale=money_locale(), currency_digits=False)
 
 
-def _digits(minor: int, locale: str) -> str:
-    number = "#,##0" if minor % 100 == 0 else "#,##0.00"
-    return f"{number} ¤" if locale == "es" else f"¤{number}"
+def _digits(minor: int) -> str:
+    return "#,##0" if minor % 100 == 0 else "#,##0.00"
 
 
 def _formatted(local: datetime, pattern: str) -> str:

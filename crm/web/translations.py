@@ -75,6 +75,7 @@ def check(root: Path = ROOT, locale: Path = LOCALE) -> list[str]:
     faults = []
     said = extract(root)
     for language in LANGUAGES[1:]:
+        faults += _said_twice(locale, language)
         known = _known(locale, language)
         for key, one in said.items():
             fault = _fault(one, known.get(key))
@@ -96,6 +97,14 @@ def _known(locale: Path, language: str) -> dict[str, tuple[str, ...]]:
         if not entry.fuzzy and forms and all(forms):
             known.setdefault(_key(entry), forms)
     return known
+
+
+def _said_twice(locale: Path, language: str) -> list[str]:
+    """Return what two catalogs translate differently: each page would get either at random."""
+    forms: dict[str, set[str]] = {}
+    for entry in _entries(locale, language):
+        forms.setdefault(_key(entry), set()).add(str(entry.string))
+    return [f"{key!r} has two translations ({language})" for key in forms if len(forms[key]) > 1]
 
 
 def _entries(locale: Path, language: str) -> Iterator[Message]:

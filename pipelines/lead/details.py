@@ -14,7 +14,7 @@ from crm.contacts import editing
 from crm.contacts.models import Contact
 from crm.core.errors import N_, Invalid, StaleVersion
 from crm.core.uow import UnitOfWork
-from crm.web.language import current_language
+from crm.web.formats import money_locale
 from pipelines import counters
 from pipelines.actions import lock_leads
 from pipelines.lead.events import LeadDetailChanged
@@ -112,7 +112,7 @@ def cents_of(typed: str) -> int:
     if not digits:
         return 0
     try:
-        cents = parse_decimal(digits, locale=current_language(), strict=False) * 100
+        cents = parse_decimal(digits, locale=money_locale(), strict=False) * 100
     except NumberFormatError:
         raise Invalid(_NO_AMOUNT, field="value") from None
     if not cents.is_finite() or not Decimal(0) <= cents <= MOST_CENTS:

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from uuid import UUID
@@ -154,6 +155,14 @@ def test_phones_and_money() -> None:
     assert formats.money(480_000) == "$4,800"
     assert formats.money(480_050) == "$4,800.50"
     assert formats.money(35_600_000) == '<span title="$356,000">$356K</span>'
+
+
+def test_money_is_the_same_in_spanish() -> None:
+    with speaking("es"):
+        assert formats.money(480_050) == "$4,800.50"
+        assert formats.money(35_600_000) == '<span title="$356,000">$356\xa0K</span>'
+        assert formats.small_money(Decimal("0.0083")) == "$0.0083"
+        assert formats.amount(480_000) == "4,800"
 
 
 def test_plurals_and_placeholders() -> None:

@@ -101,6 +101,16 @@ def test_a_fuzzy_translation_does_not_count(tmp_path: Path) -> None:
     assert len(check(tmp_path, locale)) == 1
 
 
+def test_a_phrase_has_one_translation(tmp_path: Path) -> None:
+    locale = _project(tmp_path, "", 'x = _("Call")\n')
+    folder = locale / "es" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "things.po").write_text('msgid "Call"\nmsgstr "Llamar"\n')
+    (folder / "others.po").write_text('msgid "Call"\nmsgstr "Llamada"\n')
+    [fault] = check(tmp_path, locale)
+    assert "two translations" in fault
+
+
 def test_this_layer_is_translated() -> None:
     own = ("crm/web/", "crm/core/")
     assert [fault for fault in check() if fault.startswith(own)] == []

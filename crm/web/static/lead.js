@@ -45,7 +45,7 @@
     if (parts) said.push(plural(rules.texts, parts));
     if (parts && rules.price) {
       const money = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 4 };
-      said.push((rules.price * parts).toLocaleString(document.documentElement.lang, money));
+      said.push((rules.price * parts).toLocaleString(`${document.documentElement.lang}-US`, money));
     }
     if (!isGsm) said.push(rules.special);
     place.textContent = said.join(" · ");

@@ -9,6 +9,7 @@ from crm.contacts.models import Address, Contact, ContactAddress
 from crm.contacts.search import find_contacts
 from crm.core.history import FieldChange
 from crm.messaging.models import Communication
+from crm.web.language import LANGUAGES, speaking
 from pipelines.lead.details import cents_of
 from pipelines.lead.models import LeadTag, Note, Tag
 from pipelines.models import Lead, StageCounter
@@ -215,7 +216,9 @@ def test_value_counts_on_the_board_and_an_owner_works_here(house: House, lead_id
     [("$4,800", 480_000), ("12.50", 1_250), ("", 0), ("0", 0), ("1 000", 100_000)],
 )
 def test_amounts_are_read_as_people_type_them(typed: str, cents: int) -> None:
-    assert cents_of(typed) == cents
+    for language in LANGUAGES:
+        with speaking(language):
+            assert cents_of(typed) == cents
 
 
 def test_two_at_a_lead_see_each_other(house: House, lead_id: UUID) -> None:
