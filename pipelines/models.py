@@ -212,6 +212,18 @@ class RequestForm(ClinicScoped, table=True):
         sa_column_kwargs={"server_default": "{}"},
         description="Language -> the consent wording shown; without one the clinic's default.",
     )
+    asks: dict[str, str] = Field(
+        default_factory=dict,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "{}"},
+        description="Field -> `needed` or `left_out`; the others may be left empty.",
+    )
+    texts: dict[str, str] = Field(
+        default_factory=dict,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "{}"},
+        description="Place and language, such as `title_en` -> what stands there.",
+    )
     version: int = 1
     is_open: bool = True
     created_at: datetime

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -26,6 +27,19 @@ from crm.privacy.actions import audit
 from crm.web.language import _
 from pipelines.models import Pipeline, RequestForm
 
+Ask = Literal["optional", "needed", "left_out"]
+Place = Literal["title", "intro", "thanks"]
+
+ASKS: Mapping[str, Sequence[Ask]] = {
+    "phone": ("optional", "needed"),
+    "email": get_args(Ask),
+    "service": get_args(Ask),
+    "message": get_args(Ask),
+}
+"""The fields of a form beside the name, and how each may be asked for; first how it is."""
+PLACES: Sequence[Place] = get_args(Place)
+"""Where a form says something of its clinic's: above the fields, below that, and once sent."""
+
 DOOR = "form"
 MOST_SERVICES = 50
 LONGEST_SERVICE = 120
@@ -40,7 +54,10 @@ TOO_MANY_SERVICES = N_("A form can offer 50 services at most.")
 
 @dataclass(frozen=True)
 class ShownForm:
-    """A form as it is shown: whose it is, what it offers, and the words of its consent."""
+    """A form as it is shown: whose it is, what it offers, asks and says, and its consent's words.
+
+    `asks` has every field of `ASKS`, `texts` the clinic's own words by place.
+    """
 
     form_id: UUID
     version: int
@@ -48,8 +65,15 @@ class ShownForm:
     pipeline_id: UUID
     services: Sequence[str]
     sites: Sequence[str]
+    asks: Mapping[str, str]
+    texts: Mapping[str, str]
     clinic: Clinic
     wording: Wording
+
+    def lacking(self, typed: Mapping[str, str | None]) -> list[str]:
+        """Return the fields that are needed and were left empty."""
+        needed = [name for name, ask in self.asks.items() if ask == "needed"]
+        return [name for name in needed if not (typed.get(name) or "").strip()]
 
 
 def add_request_form(
@@ -83,7 +107,8 @@ def add_request_form(
 class FormWords:
     """A form as it is edited; `wordings` are the words of its consent by language.
 
-    Words that are left empty, or are the default ones, follow the clinic's default.
+    Words that are left empty, or are the default ones, follow the clinic's default; so do `texts`,
+    by place and language. `asks` says by field how it is asked for.
     """
 
     name: str
@@ -91,6 +116,8 @@ class FormWords:
     services: Sequence[str] = ()
     sites: Sequence[str] = ()
     wordings: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def edit_request_form(
@@ -114,6 +141,8 @@ def edit_request_form(
     form.wordings = _wordings(uow, clinic.name, words.wordings)
     form.name, form.pipeline_id = words.name.strip(), words.pipeline_id
     form.services, form.sites = services, sites
+    form.asks = {name: ask for name, ask in words.asks.items() if ask != ASKS[name][0]}
+    form.texts = {place: text for place, text in words.texts.items() if text}
     form.version += 1
     uow.session.flush()
     audit(uow, "form.changed", "form", form.id, wordings=sorted(form.wordings.values()))
@@ -197,10 +226,22 @@ def find_form(uow: UnitOfWork, form_id: UUID, language: str) -> ShownForm:
         pipeline_id=form.pipeline_id,
         services=form.services,
         sites=form.sites,
+        asks=asks_of(form),
+        texts={place: form.texts.get(f"{place}_{language}", "") for place in PLACES},
         clinic=clinic,
         wording=_own_wording(uow, form, language)
         or default_wording(uow, clinic.name, language, "care"),
     )
+
+
+def asks_of(form: RequestForm) -> dict[str, str]:
+    """Return how a form asks for each field; for the service only where it offers some."""
+    asks = {name: form.asks.get(name, ways[0]) for name, ways in ASKS.items()}
+    if asks["email"] == "left_out":
+        asks["phone"] = "needed"
+    if not form.services:
+        asks["service"] = "left_out"
+    return asks
 
 
 def consent_text(uow: UnitOfWork, form: RequestForm, clinic: str, language: str) -> str:

@@ -1,6 +1,7 @@
 """Settings of the public request forms: what they offer and ask, and how they get on a site."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +12,7 @@ from crm.accounts.deps import ClinicUow, own_uow
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.web.forms import CleanText, FormModel, Rejected, shows_again
-from crm.web.language import _
+from crm.web.language import N_, _
 from crm.web.pages import see_other
 from pipelines import queries
 from pipelines.intake import forms
@@ -21,7 +22,22 @@ from pipelines.settings_pages.parts import Name, Version, render_form
 router = APIRouter(prefix="/forms")
 
 LANGUAGES = ("en", "es")
+TEXTS = [f"{place}_{language}" for place in forms.PLACES for language in LANGUAGES]
 Consent = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120)]
+Paragraph = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+FIELDS: Mapping[str, str] = {
+    "phone": N_("Phone"),
+    "email": N_("Email"),
+    "service": N_("Service"),
+    "message": N_("Message"),
+}
+WAYS: Mapping[forms.Ask, str] = {
+    "optional": N_("May be left empty"),
+    "needed": N_("Must be filled in"),
+    "left_out": N_("Not asked"),
+}
 
 
 class NewForm(FormModel):
@@ -38,6 +54,16 @@ class RequestFormForm(FormModel):
     pipeline_id: UUID
     services: CleanText = ""
     sites: CleanText = ""
+    ask_phone: Literal["optional", "needed"] = "optional"
+    ask_email: forms.Ask = "optional"
+    ask_service: forms.Ask = "optional"
+    ask_message: forms.Ask = "optional"
+    title_en: Title = ""
+    title_es: Title = ""
+    intro_en: Paragraph = ""
+    intro_es: Paragraph = ""
+    thanks_en: Paragraph = ""
+    thanks_es: Paragraph = ""
     wording_en: Consent = ""
     wording_es: Consent = ""
     version: Version
@@ -49,7 +75,9 @@ class RequestFormForm(FormModel):
             pipeline_id=self.pipeline_id,
             services=self.services.splitlines(),
             sites=self.sites.split(),
-            wordings={"en": self.wording_en, "es": self.wording_es},
+            wordings={one: getattr(self, f"wording_{one}") for one in LANGUAGES},
+            asks={name: getattr(self, f"ask_{name}") for name in forms.ASKS},
+            texts={name: getattr(self, name) for name in TEXTS},
         )
 
 
@@ -99,12 +127,18 @@ def _form(
         "pipeline_id": str(row.pipeline_id),
         "services": "\n".join(row.services),
         "sites": "\n".join(row.sites),
+        **{f"ask_{name}": row.asks.get(name, ways[0]) for name, ways in forms.ASKS.items()},
+        **{name: row.texts.get(name, "") for name in TEXTS},
         **{f"wording_{one}": forms.consent_text(uow, row, clinic, one) for one in LANGUAGES},
     }
     return render_form(
         *(request, "form_settings.html", rejected, stored),
         form=row,
         pipelines=[(str(one.id), one.name) for one in queries.pipelines(uow)],
+        fields=[
+            (f"ask_{name}", _(FIELDS[name]), [(way, _(WAYS[way])) for way in ways])
+            for name, ways in forms.ASKS.items()
+        ],
         base_url=base_url,
         embed_code=f'<script src="{base_url}/embed.js" data-form="{row.key}" async></script>',
     )

@@ -78,6 +78,8 @@ def test_other_words_of_consent_are_a_version_of_their_own(house: House, owner: 
         ("sites", "javascript:alert(1)", "without a path"),
         ("services", "x" * 200, "120 characters"),
         ("name", " ", "Give it a name"),
+        ("title_en", "x" * 121, "120 characters"),
+        ("ask_phone", "left_out", "Choose one of"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_kept(
@@ -92,6 +94,52 @@ def test_what_is_wrong_is_said_at_its_field_and_kept(
     assert f'id="{field}-error"' in answer.text
     assert told in answer.text
     assert house.all(RequestForm)[0].version == 1
+
+
+def test_a_form_asks_for_what_the_clinic_needs_and_no_more(house: House, owner: Browser) -> None:
+    asks = {"ask_phone": "needed", "ask_email": "left_out", "ask_message": "needed"}
+    assert save(house, owner, services="Cleaning", ask_service="needed", **asks) == 303
+
+    visitor = house.visitor()
+    shown = visitor.get(f"/f/{house.form_key}").text
+    assert 'name="email"' not in shown
+    assert re.search(r'name="phone"[^>]* required', shown)
+    typed = {**hidden_fields(shown), "name": NAME, "email": "robin@vale.example"}
+    answer = visitor.post(f"/f/{house.form_key}", data=typed)
+    assert answer.status_code == 422
+    told = re.findall(r'id="(\w+)-error">([^<]+)<', answer.text)
+    assert told == [(name, "This is needed.") for name in ("phone", "service", "message")]
+    typed |= {"phone": PHONE, "service": "Cleaning", "message": "Any morning"}
+    assert visitor.post(f"/f/{house.form_key}", data=typed).status_code == 303
+    # Its page shows again what was chosen.
+    assert '<option value="left_out" selected>' in owner.get(page_of(house)).text
+
+
+def test_an_email_that_is_needed_is_asked_for_alone(house: House, owner: Browser) -> None:
+    assert save(house, owner, ask_email="needed") == 303
+
+    visitor = house.visitor()
+    typed = {**hidden_fields(visitor.get(f"/f/{house.form_key}").text), "name": NAME}
+    answer = visitor.post(f"/f/{house.form_key}", data=typed)
+    assert re.findall(r'id="(\w+)-error"', answer.text) == ["email"]
+
+
+def test_a_form_says_what_the_clinic_wants_said(house: House, owner: Browser) -> None:
+    said = {
+        "title_en": "Book a free consult",
+        "intro_en": "Two minutes,\r\nno card.",
+        "thanks_es": "Traiga su <tarjeta>.",
+    }
+    assert save(house, owner, **said) == 303
+
+    visitor = house.visitor()
+    english, spanish = (visitor.get(f"/f/{house.form_key}?lang={one}").text for one in ("en", "es"))
+    assert "<h1>Book a free consult</h1>" in english
+    assert "Two minutes," in english
+    assert "<h1>Pedir una cita</h1>" in spanish
+    sent = visitor.get(f"/f/{house.form_key}/sent?lang=es").text
+    assert "Traiga su &lt;tarjeta&gt;." in sent
+    assert "tarjeta" not in visitor.get(f"/f/{house.form_key}/sent?lang=en").text
 
 
 def test_who_saves_second_keeps_his_words_and_sees_theirs(house: House, owner: Browser) -> None:

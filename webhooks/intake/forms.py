@@ -45,6 +45,7 @@ AGAIN = N_("Everything you wrote is still here. Look it over and press the butto
 LATER = N_("Many requests came at once. Everything you wrote is still here; wait a minute.")
 READ_AGAIN = N_("Please read this again, and tick it if you agree.")
 CHOOSE = N_("Choose one from the list.")
+NEEDED = N_("This is needed.")
 NO_PHONE_TO_TEXT = N_("To be texted, give your phone number above; otherwise leave this unticked.")
 
 
@@ -115,7 +116,11 @@ def _wrong(
     form: ShownForm, typed: Mapping[str, str], wordings: Mapping[UUID, Wording]
 ) -> dict[str, str]:
     """Return what is wrong beyond the shape of the fields, by field."""
+    lacking = form.lacking(typed)
     wrong = wrong_addresses(typed.get("phone"), typed.get("email"), form.clinic.region)
+    if "email" in lacking and not (typed.get("phone") or "").strip():
+        del wrong["phone"]  # It says that either will do.
+    wrong |= dict.fromkeys(lacking, NEEDED)
     if typed.get("service") and typed["service"] not in form.services:
         wrong["service"] = CHOOSE
     if typed.get("sms_care"):

@@ -76,6 +76,7 @@ def show_sent(request: Request, form: ShownForm, now: datetime) -> Response:
         "webhooks/form_sent.html",
         is_framed=_is_framed(request),
         clinic=form.clinic,
+        thanks=form.texts["thanks"],
         answer=when_answered(form.clinic, now),
         phone=formats.phone(phone, form.clinic.region) if phone else "",
     )

@@ -101,6 +101,12 @@
     }
   }
 
+  // A phone's composer has one line until somebody writes. It stays open then: what shrinks while
+  // something on it is pressed takes that away from under the finger.
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.closest("#write")) by("composer").classList.add("is-writing");
+  });
+
   function setUp() {
     const chosen = tabs().find((tab) => tab.getAttribute("aria-selected") === "true") ?? tabs()[0];
     if (chosen) show(chosen);
@@ -160,6 +166,7 @@
       const [from, to] = [old, fresh].map((part) => part.querySelector(`#${id}`));
       if (from && to) to.value = from.value;
     }
+    fresh.querySelector("#composer").classList.toggle("is-writing", old.contains(document.activeElement));
     const chosen = old.querySelector("[aria-selected=true]");
     for (const tab of chosen ? fresh.querySelectorAll("[role=tab]") : []) {
       tab.setAttribute("aria-selected", String(tab.id === chosen.id));
@@ -174,6 +181,7 @@
   document.addEventListener("htmx:load", (event) => {
     const part = event.detail.elt;
     if (part.id === "composer") setUp();
+    if (part.id === "count") count(); // The server counted what it was sent, and more is typed since.
     const open = part.id === "lead-details" && part.querySelector("[data-focus]");
     const next = open || (focused && part.querySelector(`[id="${focused}"]`));
     if (!next) return;
