@@ -16,10 +16,14 @@ CLIENT_HEADER = "X-Client-Id"
 
 @dataclass(frozen=True)
 class Undo:
-    """The action that takes back what was done, asked for as any other: a POST of these values."""
+    """The action that takes back what was done, asked for as any other: a POST of these values.
+
+    `seconds` is for how long it can be, where that is known.
+    """
 
     url: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    seconds: int | None = None
 
 
 def is_htmx(request: Request) -> bool:
@@ -43,7 +47,7 @@ def toast(
     said: dict[str, Any] = {"message": message, "tone": tone}
     if undo is not None:
         values = {name: str(value) for name, value in undo.values.items() if value is not None}
-        said["undo"] = {"url": undo.url, "values": values}
+        said["undo"] = {"url": undo.url, "values": values, "seconds": undo.seconds}
     # A header holds ASCII; JSON escapes the rest.
     response.headers["HX-Trigger"] = json.dumps({"toast": said})
     return response

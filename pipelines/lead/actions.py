@@ -70,16 +70,18 @@ def remove_note(uow: UnitOfWork, note_id: UUID, *, is_undo: bool = False) -> Non
     uow.emit(told(order_key=lead.id, lead_id=lead.id, contact_id=lead.contact_id, note_id=note_id))
 
 
-def tag_lead(uow: UnitOfWork, lead_id: UUID, name: str) -> UUID:
-    """Mark a lead with a tag, made if it is new; return the tag's id. Raises NotFound, Invalid."""
+def tag_lead(uow: UnitOfWork, lead_id: UUID, name: str) -> UUID | None:
+    """Mark a lead with a tag, made if it is new; return the tag's id, None if it was on already.
+
+    Raises NotFound, Invalid.
+    """
     words = " ".join(name.split())
     folded = " ".join(fold(words))
     if not folded or len(words) > LONGEST_TAG:
         raise Invalid(N_("Use one to 40 letters or digits."), field="name")
     lead = lock_leads(uow, [lead_id])[lead_id]
     tag_id = _tag(uow, words, folded)
-    _mark(uow, lead, tag_id)
-    return tag_id
+    return tag_id if _mark(uow, lead, tag_id) else None
 
 
 def tag_again(uow: UnitOfWork, lead_id: UUID, tag_id: UUID) -> None:
@@ -96,14 +98,18 @@ def _tag(uow: UnitOfWork, name: str, folded: str) -> UUID:
     return tag_id
 
 
-def _mark(uow: UnitOfWork, lead: Lead, tag_id: UUID) -> None:
+def _mark(uow: UnitOfWork, lead: Lead, tag_id: UUID) -> bool:
     ids = {"clinic_id": uow.clinic_id, "lead_id": lead.id, "tag_id": tag_id}
     statement = insert(_marks).values(id=new_id(), created_at=uow.now, **ids)
-    if uow.session.execute(statement.on_conflict_do_nothing().returning(_marks.c.id)).all():
+    is_new = bool(
+        uow.session.execute(statement.on_conflict_do_nothing().returning(_marks.c.id)).all()
+    )
+    if is_new:
         event = LeadTagged(
             order_key=lead.id, lead_id=lead.id, contact_id=lead.contact_id, tag_id=tag_id
         )
         uow.emit(event)
+    return is_new
 
 
 def untag_lead(uow: UnitOfWork, lead_id: UUID, tag_id: UUID) -> None:

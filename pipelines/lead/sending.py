@@ -27,6 +27,10 @@ class TooEarly(Invalid):
     title = N_("It would arrive at night")
 
 
+CONFIRMED = (SomebodyAnswers.code, TooEarly.code)
+"""What is refused once: whoever says so again sends it anyway."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """What shall be sent, and what whoever sends it had seen.
@@ -90,5 +94,5 @@ def _when(uow: UnitOfWork, composer: Composer, draft: Draft) -> When:
         raise Invalid(N_("This time is over; choose a later one."), field="later_at")
     opening = composer.opening(draft.due_at)
     if opening != draft.due_at and not draft.is_confirmed:
-        raise TooEarly(N_("It is night for the patient then."), field="later_at")
+        raise TooEarly(N_("Choose another time, or send it anyway."), field="later_at")
     return When(draft.due_at, is_overtakable=not draft.is_pinned)

@@ -23,6 +23,11 @@ class Hands:
         what.click()
         self.count += 1
 
+    def choose(self, where: Locator, index: int) -> None:
+        """Open a list and choose one of it."""
+        where.select_option(index=index)
+        self.count += 2
+
     def type(self, words: str) -> None:
         """Type words."""
         self.page.keyboard.type(words)

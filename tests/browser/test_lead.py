@@ -48,14 +48,15 @@ def lead_page(info: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[
 
 
 def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
-    page = lead_page
+    page, hands = lead_page, Hands(lead_page)
     composer, timeline = page.locator("#composer"), page.locator("#timeline")
     # A template in two clicks, and what it costs is told before the third.
-    page.get_by_label("Insert template").select_option(index=1)
+    hands.choose(page.get_by_label("Insert template"), 1)
     expect(composer.get_by_label("Text to Maria Garcia")).to_have_value(re.compile("Maria"))
     expect(composer).to_contain_text(re.compile(r"\d+ characters · \d texts? · \$0\.0"))
-    composer.get_by_role("button", name="Send text").click()
+    hands.click(composer.get_by_role("button", name="Send text"))
     expect(timeline.get_by_role("button", name="Undo").first).to_be_visible()
+    assert hands.count == 3
     # Taken back in time, its words are there again.
     page.get_by_role("region", name="Messages").get_by_role("button", name="Undo").click()
     expect(composer.get_by_label("Text to Maria Garcia")).to_have_value(re.compile("Maria"))
@@ -67,9 +68,11 @@ def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
         timeout=30_000
     )
     # A call in two clicks.
-    composer.get_by_role("tab", name="Log a call").click()
-    composer.get_by_role("button", name="No answer").click()
+    hands = Hands(page)
+    hands.click(composer.get_by_role("tab", name="Log a call"))
+    hands.click(composer.get_by_role("button", name="No answer"))
     expect(timeline.get_by_text("No answer")).to_be_visible()
+    assert hands.count == 2
     # A note.
     composer.get_by_role("tab", name="Note").click()
     composer.get_by_label("Note for the team").fill("Prefers mornings")
@@ -89,14 +92,38 @@ def test_a_lead_is_answered_and_called_by_keys_alone(lead_page: Page) -> None:
     hands.press("Control+Enter")
     undo = page.get_by_role("region", name="Messages").get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
-    hands.reach(composer.get_by_role("tab", name="Text"))
-    hands.press("z")  # Not while one types.
+    hands.press("Escape", "z")  # Single keys are for whoever does not type.
     expect(body).to_have_value(re.compile("Maria"))
     hands.reach(composer.get_by_role("tab", name="Text"))
     hands.press("ArrowRight", "ArrowRight")
     hands.reach(composer.get_by_role("button", name="No answer"))
     hands.press("Enter")
     expect(timeline.get_by_text("No answer")).to_be_visible()
+
+
+def test_a_lead_is_moved_where_it_is_read_and_back_by_a_key(lead_page: Page) -> None:
+    page = lead_page
+    entries = page.evaluate("history.length")
+    stages = page.get_by_role("list", name="Stages")
+    stages.get_by_role("button", name="Considering").click()
+    expect(page.get_by_text("Moved to Considering.")).to_be_visible()
+    here = stages.locator("[aria-current=step]")
+    expect(here).to_have_text("Considering")
+    page.keyboard.press("z")
+    expect(page.get_by_text("Back in New.")).to_be_visible()
+    expect(here).to_have_text("New")
+    assert page.evaluate("history.length") == entries
+
+
+def test_what_is_taken_back_on_the_timeline_is_offered_no_longer(lead_page: Page) -> None:
+    page = lead_page
+    page.get_by_label("Text to Maria Garcia").fill("Thursday at 4?")
+    page.keyboard.press("Control+Enter")
+    messages = page.get_by_role("region", name="Messages")
+    expect(messages.get_by_role("button", name="Undo")).to_be_visible()
+    page.locator("#timeline").get_by_role("button", name="Undo").first.click()
+    expect(messages.get_by_text("The text was taken back.")).to_be_visible()
+    expect(messages.get_by_role("button", name="Undo")).to_have_count(0)
 
 
 def test_details_are_changed_where_they_stand(lead_page: Page) -> None:

@@ -43,10 +43,10 @@ def test_a_pages_scripts_send_what_its_forms_send(client: TestClient) -> None:
 
 def test_a_toast_says_what_was_done_and_how_to_undo_it() -> None:
     said = "Movida a «Contactada» 🦷"
-    undo = Undo("/leads/1/move", {"version": 3, "reason": None})
+    undo = Undo("/leads/1/move", {"version": 3, "reason": None}, seconds=5)
     trigger = toast(Response(), said, undo=undo).headers["HX-Trigger"]
     assert trigger.isascii()
-    expected = {"url": "/leads/1/move", "values": {"version": "3"}}
+    expected = {"url": "/leads/1/move", "values": {"version": "3"}, "seconds": 5}
     assert json.loads(trigger) == {"toast": {"message": said, "tone": "good", "undo": expected}}
 
 

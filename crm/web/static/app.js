@@ -1,7 +1,7 @@
 // What every page can do: toasts with Undo, dialogs, menus that close, and keys.
 //
 // Other scripts use `window.frontdesk`:
-//   toast(message, {tone, undo})   undo: {url, values}, posted by the button or the key z
+//   toast(message, {tone, undo})   undo: {url, values, seconds}, posted by the button or the key z
 //   key(name, handler)             a single key, off while one types; name as KeyboardEvent.key,
 //                                  "Shift+ArrowRight", or two keys such as "g p"
 //   client                         this page's id, which its writes carry
@@ -50,9 +50,11 @@
     };
     const wait = () => {
       clearTimeout(timer);
-      if (tone !== "bad") timer = setTimeout(close, SECONDS * 1000);
+      if (tone !== "bad") timer = setTimeout(close, (undo?.seconds ?? SECONDS) * 1000);
     };
     if (undo) {
+      box.dataset.undoes = undo.url;
+      box.addEventListener("undone", close);
       const act = () => {
         close();
         post(undo);
@@ -63,7 +65,9 @@
     const shut = button("×", "btn btn-sm btn-icon btn-ghost-secondary", close);
     shut.setAttribute("aria-label", region().dataset.close);
     box.append(shut);
-    for (const [stop, go] of [["mouseenter", "mouseleave"], ["focusin", "focusout"]]) {
+    // What can be taken back for some seconds only is offered no longer, whoever points at it.
+    const holds = undo?.seconds ? [] : [["mouseenter", "mouseleave"], ["focusin", "focusout"]];
+    for (const [stop, go] of holds) {
       box.addEventListener(stop, () => clearTimeout(timer));
       box.addEventListener(go, wait);
     }
@@ -75,6 +79,14 @@
   function post({ url, values }) {
     htmx.ajax("POST", url, { values, source: document.body, swap: "none" });
   }
+
+  // It may be taken back elsewhere on the page, too.
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.successful) return;
+    const toasts = [...region().children];
+    const undone = toasts.find((box) => box.dataset.undoes === detail.requestConfig.path);
+    undone?.dispatchEvent(new Event("undone"));
+  });
 
   document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
   // What a page asks by itself saves nothing, and is asked again.
@@ -123,7 +135,10 @@
       for (const menu of openMenus()) {
         menu.open = false;
         menu.querySelector("summary").focus();
+        return;
       }
+      // Out of a field, single keys work.
+      if (event.target.matches(typing) && !event.target.closest("dialog")) event.target.blur();
       return;
     }
     const isShortcut = document.body.dataset.keys !== "off" && !event.target.closest(typing);

@@ -71,15 +71,22 @@
 
   function insert(words) {
     const body = by("body");
-    const { selectionStart: start, selectionEnd: end, value } = body;
-    body.setRangeText(words, value.trim() ? start : 0, value.trim() ? end : value.length, "end");
+    const [start, end] = body.value.trim() ? [body.selectionStart, body.selectionEnd] : [0, body.value.length];
+    body.setRangeText(words, start, end, "end");
     body.focus();
     body.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
+  // A template stands on a line of its own, below what is written.
+  function insertTemplate(words) {
+    const body = by("body");
+    const before = body.value.slice(0, body.selectionStart);
+    insert(before.trim() && !before.endsWith("\n") ? `\n${words}` : words);
+  }
+
   document.addEventListener("change", (event) => {
     const chosen = event.target;
-    if (chosen.id === "template" && chosen.value) insert(chosen.selectedOptions[0].dataset.words);
+    if (chosen.id === "template" && chosen.value) insertTemplate(chosen.selectedOptions[0].dataset.words);
     else if (chosen.id === "merge-field" && chosen.value) insert(`{{ ${chosen.value} }}`);
     else return;
     chosen.value = "";
@@ -145,7 +152,7 @@
   let asker = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     asker = event.detail.requestConfig.elt;
-    if (event.detail.xhr.status === 409 && asker.closest("#lead-details, #lead-consent")) {
+    if (event.detail.xhr.status === 409 && asker.closest("#lead-details, #lead-consent, #lead-head")) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
@@ -195,6 +202,15 @@
     if (!document.hidden && by("lead-here")) htmx.trigger(by("lead-here"), "lead-here");
   }, 30000);
 
+  // Back is where one came from: a board keeps its filters in its address.
+  function backToTheBoard() {
+    const back = document.querySelector("[data-back]");
+    const from = document.referrer && new URL(document.referrer);
+    if (from && from.origin === location.origin && from.pathname === new URL(back.href).pathname) {
+      back.href = from.href;
+    }
+  }
+
   const focus = (id, tab) => () => {
     if (!by(tab)) return false;
     show(by(tab));
@@ -204,4 +220,7 @@
   frontdesk.key("t", focus("body", "tab-text"));
   frontdesk.key("c", focus("call-said", "tab-call"));
   setUp();
+  backToTheBoard();
+  // A card's "Text" means to write one.
+  if (location.hash === "#composer") by("body")?.focus();
 })();

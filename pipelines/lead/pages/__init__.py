@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from pipelines.lead.pages import consent, desk, details, messages, show
+from pipelines.lead.pages import consent, desk, details, messages, moving, show
 
 router = APIRouter(include_in_schema=False)
-for part in (show, messages, desk, details, consent):
+for part in (show, messages, moving, desk, details, consent):
     router.include_router(part.router)

@@ -159,6 +159,9 @@ def tag(
 ) -> Response:
     """Mark a lead with a tag."""
     tag_id = actions.tag_lead(uow, lead_id, form.name)
+    if tag_id is None:
+        done = Done(_("The lead has this tag already."), ("tags",))
+        return answer(request, uow, login, lead_id, done)
     path = path_of(request, "pipelines:untag", lead_id=lead_id, tag_id=tag_id)
     done = Done(_("The tag is on."), ("tags", "timeline"), Undo(path, {}))
     return answer(request, uow, login, lead_id, done)

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
 from crm.compliance.actions import lock_addresses
-from crm.core.errors import NotFound
+from crm.core.errors import N_, Invalid, NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import withdraw_text
+from crm.messaging.actions.staff import UNDO_FOR
 from crm.messaging.models import Communication
 from crm.web.forms import (
     BLANK_IS_NONE,
@@ -33,7 +34,7 @@ from pipelines.lead.actions import keep_draft
 from pipelines.lead.composer import composer
 from pipelines.lead.pages.parts import Done, View, again, answer, price_of
 from pipelines.lead.queries import sheet
-from pipelines.lead.sending import Draft, send_from_page
+from pipelines.lead.sending import CONFIRMED, Draft, send_from_page
 from pipelines.models import Lead
 
 router = APIRouter(include_in_schema=False)
@@ -53,26 +54,39 @@ class TextForm(FormModel):
     later_at: Annotated[datetime | None, BLANK_IS_NONE] = None
     template_id: OptionalId = None
     is_pinned: bool = False
-    is_confirmed: bool = False
+    anyway: Annotated[Literal["now"] | datetime | None, BLANK_IS_NONE] = None
+
+    def due_at(self, zone: ZoneInfo) -> datetime | None:
+        """Return when it shall leave, None for now; a time as typed is the reader's.
+
+        Raises Invalid where a later time is wanted and none is given.
+        """
+        if self.anyway is not None:
+            return None if self.anyway == "now" else self.anyway
+        if self.at is None and self.act == "later" and self.later_at is None:
+            raise Invalid(N_("Choose the day and the time."), field="later_at")
+        at = self.at or (self.later_at if self.act == "later" else None)
+        return at.replace(tzinfo=zone) if at is not None and at.tzinfo is None else at
 
     def draft(self, zone: ZoneInfo) -> Draft:
-        """Return what shall be sent; a time as typed is the reader's."""
-        due_at = self.at or (self.later_at if self.act == "later" else None)
-        if due_at is not None and due_at.tzinfo is None:
-            due_at = due_at.replace(tzinfo=zone)
+        """Return what shall be sent. Raises Invalid."""
         return Draft(
             body=self.body,
             key=str(self.key),
             address_id=self.address_id,
             seen=self.seen,
-            is_confirmed=self.is_confirmed,
-            due_at=due_at,
+            is_confirmed=self.anyway is not None,
+            due_at=self.due_at(zone),
             is_pinned=self.is_pinned,
         )
 
 
 def _show_again(request: Request, rejected: Rejected) -> Response:
-    return again(request, rejected, ["composer"], View(rejected=rejected))
+    anyway = None
+    if rejected.problem.code in CONFIRMED:
+        form = TextForm.model_validate(rejected.values)
+        anyway = form.due_at(ZoneInfo(frame_of(request).zone))
+    return again(request, rejected, ["composer"], View(rejected=rejected, anyway=anyway))
 
 
 @router.post(
@@ -98,14 +112,12 @@ def send_text(
         return see_other(request, "pipelines:lead", lead_id=lead_id)
     draft = form.draft(ZoneInfo(frame_of(request).zone))
     text_id = send_from_page(uow, made, draft)
-    message = (
-        _("The text leaves in 5 seconds.")
-        if draft.due_at is None
-        else _("The text will be sent later.")
-    )
     path = path_of(request, "pipelines:withdraw_text", lead_id=lead_id, text_id=text_id)
-    done = Done(message, ("composer", "timeline"), Undo(path, {}))
-    return answer(request, uow, login, lead_id, done)
+    if draft.due_at is None:
+        message, undo = _("The text leaves in 5 seconds."), Undo(path, seconds=UNDO_FOR.seconds)
+    else:
+        message, undo = _("The text will be sent later."), Undo(path)
+    return answer(request, uow, login, lead_id, Done(message, ("composer", "timeline"), undo))
 
 
 @router.post("/leads/{lead_id}/messages/{text_id}/withdraw", name="pipelines:withdraw_text")

@@ -63,7 +63,10 @@ AGREED_BY = {"in_person": ASKED_BY["in_person"], "phone": ASKED_BY["phone"]}
 
 @dataclass(frozen=True)
 class View:
-    """What of a lead's page is wanted: a tab of the timeline, what is edited, what was refused."""
+    """What of a lead's page is wanted: a tab of the timeline, what is edited, what was refused.
+
+    `anyway` is when a refused text was to leave, None for now.
+    """
 
     tab: Tab = "all"
     before: UUID | None = None
@@ -72,6 +75,7 @@ class View:
     editing: Detail | None = None
     address_id: UUID | None = None
     rejected: Rejected | None = None
+    anyway: datetime | None = None
 
 
 PLAIN = View()

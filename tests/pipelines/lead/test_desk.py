@@ -1,5 +1,7 @@
 """Notes, calls, tags, details, and who is at a lead."""
 
+import json
+import re
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +14,7 @@ from crm.messaging.models import Communication
 from crm.web.language import LANGUAGES, speaking
 from pipelines.lead.details import cents_of
 from pipelines.lead.models import LeadTag, Note, Tag
-from pipelines.models import Lead, StageCounter
+from pipelines.models import Lead, Stage, StageCounter
 from tests.conftest import Drain
 from tests.support.browsing import Browser
 from tests.support.houses import PHONE, House
@@ -32,6 +34,22 @@ def post(browser: Browser, lead_id: UUID, path: str, **fields: str) -> int:
     """Post a form of the lead's page; return the status."""
     page = f"/leads/{lead_id}"
     return int(browser.submit(page, f"{page}/{path}", **fields).status_code)
+
+
+def test_a_move_that_came_late_shows_where_the_lead_is(house: House, lead_id: UUID) -> None:
+    stages = {stage.name: str(stage.id) for stage in house.all(Stage)}
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    assert post(browser, lead_id, "stage", to_stage_id=stages["Contacted"], version="1") == 303
+    late = {**browser.guards(page), "to_stage_id": stages["Booked"], "version": "1"}
+    answer = browser.post(f"{page}/stage", data=late, headers=HTMX)
+    assert answer.status_code == 409
+    assert re.search(r'is-here"[^>]*>\s*<span>Contacted', answer.text)
+    assert "Changed by someone else" in answer.headers["HX-Trigger"]
+    # Without scripts one is back on the page, with the reason.
+    assert post(browser, lead_id, "stage", to_stage_id=stages["Booked"], version="1") == 303
+    assert "Changed by someone else" in browser.get(page).text
+    assert post(browser, lead_id, "stage/undo", version="2") == 303
+    assert house.stage_of(lead_id) == "New"
 
 
 def test_a_note_is_kept_encrypted_once_and_removed_and_put_back(
@@ -108,6 +126,10 @@ def test_a_tag_is_one_word_however_it_is_written(house: House, lead_id: UUID) ->
     assert tag.name == "Nervous"
     assert len(house.all(LeadTag)) == 1
     assert "Nervous" in browser.get(f"/leads/{lead_id}").text
+    # The second one put nothing on, so there is nothing to take back.
+    fields = {**browser.guards(f"/leads/{lead_id}"), "name": "nervous"}
+    answer = browser.post(f"/leads/{lead_id}/tags", data=fields, headers=HTMX)
+    assert "undo" not in json.loads(answer.headers["HX-Trigger"])["toast"]
     assert post(browser, lead_id, f"tags/{tag.id}/remove") == 303
     assert house.all(LeadTag) == []
     assert post(browser, lead_id, f"tags/{tag.id}/remove", is_undo="true") == 303

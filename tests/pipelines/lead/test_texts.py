@@ -1,5 +1,6 @@
 """Texts from a lead's page: through the same gate as all others, now or later, by one person."""
 
+import re
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -112,9 +113,51 @@ def test_what_is_for_later_keeps_to_the_day_unless_confirmed(house: House, lead_
     late = {"act": "later", "later_at": "2027-02-02T22:30"}
     assert send(browser, lead_id, "Hello", **late) == 422
     assert send(browser, lead_id, "Hello", act="later", later_at="2027-02-01T12:00") == 422
-    assert send(browser, lead_id, "Hello", **late, is_confirmed="true") == 303
+    assert send(browser, lead_id, "Hello", **late, anyway="2027-02-02T22:30:00-05:00") == 303
     [text] = by_hand(house)
     assert text.due_at == datetime(2027, 2, 2, 22, 30, tzinfo=NEW_YORK)
+
+
+def test_later_without_a_time_is_never_now(house: House, lead_id: UUID) -> None:
+    page = f"/leads/{lead_id}"
+    wanted = {"body": "Hello", "key": str(uuid4()), "act": "later"}
+    answer = house.signed_in().submit(page, f"{page}/messages", **wanted, is_pinned="true")
+    assert answer.status_code == 422
+    assert "Choose the day and the time." in answer.text
+    # Its menu stands open, with what was chosen in it.
+    assert re.search(r"<details class=\"menu menu-end later\" open>", answer.text)
+    assert re.search(r'name="is_pinned" value="true" checked', answer.text)
+    assert by_hand(house) == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"act": "later", "later_at": "2027-02-03T03:00"},
+        {"at": "2027-02-03T03:00:00-05:00"},
+    ],
+)
+def test_what_is_sent_anyway_keeps_its_time(
+    house: House, lead_id: UUID, wanted: dict[str, str]
+) -> None:
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    answer = browser.submit(page, f"{page}/messages", body="Hi", key=str(uuid4()), **wanted)
+    assert answer.status_code == 422
+    assert "Send it tomorrow 3:00 am anyway" in answer.text
+    [when] = re.findall(r'name="anyway" value="([^"]+)"', answer.text)
+    assert send(browser, lead_id, "Hi", anyway=when) == 303
+    [text] = by_hand(house)
+    assert text.due_at == datetime(2027, 2, 3, 3, tzinfo=NEW_YORK)
+
+
+def test_a_refused_time_is_forgotten_by_whoever_sends_now(house: House, lead_id: UUID) -> None:
+    dana, olivia = house.signed_in(), house.signed_in("owner")
+    keep(dana, lead_id, "H")
+    page, at = f"/leads/{lead_id}", "2027-02-02T17:00:00-05:00"
+    answer = olivia.submit(page, f"{page}/messages", body="Hi", key=str(uuid4()), at=at)
+    assert answer.status_code == 422
+    assert 'type="hidden" name="at"' not in answer.text
+    assert f'name="anyway" value="{at}"' in answer.text
 
 
 @pytest.mark.parametrize("is_pinned", [False, True])
@@ -218,7 +261,7 @@ def test_the_second_of_two_writers_confirms(house: House, lead_id: UUID) -> None
     page = f"/leads/{lead_id}"
     assert "Dana Flores is writing to them now." in olivia.get(page).text
     assert send(olivia, lead_id, "Hello") == 422
-    assert send(olivia, lead_id, "Hello", is_confirmed="true") == 303
+    assert send(olivia, lead_id, "Hello", anyway="now") == 303
     # Who claimed first is told that somebody was faster.
     answer = dana.submit(page, f"{page}/messages", body="Hello", key=str(uuid4()))
     assert answer.status_code == 422
