@@ -1,24 +1,31 @@
 """What a lead's page shows of its passages through sequences, read with one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, select
+from sqlmodel import col
 
 from automations.models import Automation, Enrollment, SequenceVersion, StepRun
 from automations.names import Names, names_asked, names_found
 from automations.steps.base import Step
 from automations.steps.send_text import SendText
+from automations.steps.stop import Stop
+from automations.steps.wait_for import WaitFor
+from automations.steps.wait_until import WaitUntilTime
 from automations.versions import definitions
 from automations.wording import exit_words, skip_words
+from crm.accounts.models import Clinic
+from crm.contacts.models import Contact
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
+from crm.messaging.composing import merge_values
 from crm.messaging.queries import in_language, template_bodies
 from crm.messaging.rendering import preview
-from crm.web.language import current_language
+from pipelines.models import Lead
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
@@ -41,9 +48,10 @@ class StepShown:
 class PassageShown:
     """A lead's passage through a sequence, as its page shows it.
 
-    `says` is what the next text says, `is_resting` that somebody paused just this passage.
     `next_step` and `due_at` are what comes next and when at the earliest; both are None once it
-    has ended, and `due_at` is also None while a text is still on its way.
+    has ended, and `due_at` is also None while a text is still on its way. `is_wait` tells that a
+    wait comes next, which begins then. `says` is what the next text says to this person,
+    `is_resting` that somebody paused just this passage.
     """
 
     id: UUID
@@ -63,12 +71,14 @@ class PassageShown:
     may_skip: bool
     is_resting: bool
     says: str
+    is_wait: bool
 
 
 def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     """Return a lead's passages with their steps, the last begun first."""
     found = together(
         uow,
+        people=_whose(uow, lead_id),
         passages=_passages(uow, lead_id),
         runs=_runs_of(uow, lead_id),
         words=template_bodies(uow),
@@ -81,11 +91,36 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     for run in found["runs"]:
         runs.setdefault(run.enrollment_id, []).append(run)
     parsed, names = definitions(uow, {row.version_id for row in rows}), names_found(found)
-    texts = {row.id: in_language(row.bodies, current_language()) for row in found["words"]}
+    [person] = found["people"]
+    values = merge_values(
+        person.name, person.clinic_name, person.clinic_phone, service=person.service
+    )
+    texts = {row.id: in_language(row.bodies, person.language) for row in found["words"]}
+
+    def says(step: SendText) -> str:
+        return preview(texts.get(step.template_id, ""), values)
+
     return [
-        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, texts)
+        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, says)
         for row in rows
     ]
+
+
+def _whose(uow: UnitOfWork, lead_id: UUID) -> Any:
+    its = and_(
+        col(Contact.clinic_id) == col(Lead.clinic_id), col(Contact.id) == col(Lead.contact_id)
+    )
+    return (
+        select(
+            *(col(Contact.name), col(Contact.language), col(Lead.service)),
+            col(Clinic.name).label("clinic_name"),
+            col(Clinic.phone).label("clinic_phone"),
+        )
+        .select_from(Lead)
+        .join(Contact, its)
+        .join(Clinic, col(Clinic.id) == col(Lead.clinic_id))
+        .where(col(Lead.clinic_id) == uow.clinic_id, col(Lead.id) == lead_id)
+    )
 
 
 def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
@@ -114,7 +149,7 @@ def _passage(
     sequence: Sequence[Step],
     runs: Sequence[Any],
     names: Names,
-    texts: Mapping[UUID, str],
+    says: Callable[[SendText], str],
 ) -> PassageShown:
     is_live = row.state == "live"
     coming = _coming(row, sequence)
@@ -127,7 +162,9 @@ def _passage(
         ended_because=exit_words(row.exit_reason),
         entered_at=row.entered_at,
         ended_at=row.ended_at,
-        next_step=coming.words(names) if coming is not None else None,
+        next_step=coming.words(names)
+        if coming is not None and not isinstance(coming, Stop)
+        else None,
         due_at=row.due_at if row.awaits is None else None,
         steps=[
             StepShown(run.at, sequence[run.step].words(names), skip_words(run.skipped))
@@ -138,7 +175,8 @@ def _passage(
         length=len(sequence),
         may_skip=coming is not None and row.dead_at is None,
         is_resting=row.paused_at is not None,
-        says=preview(texts.get(coming.template_id, "")) if isinstance(coming, SendText) else "",
+        says=says(coming) if isinstance(coming, SendText) else "",
+        is_wait=isinstance(coming, WaitFor | WaitUntilTime),
     )
 
 

@@ -204,10 +204,13 @@ def why_refused(source: str) -> str:
     return ""
 
 
-def preview(source: str) -> str:
-    """Return what a template says, with "[first name]" and the like where values come in."""
+def preview(source: str, values: Mapping[str, object] = MappingProxyType({})) -> str:
+    """Return what a template says, with "[first name]" and the like where no value is known."""
+    known = {name: value for name, value in values.items() if value}
     try:
-        return compile(source).render({name: f"[{_(what)}]" for name, what in _NAMED.items()})
+        return compile(source).render(
+            {name: f"[{_(what)}]" for name, what in _NAMED.items()} | known
+        )
     except DomainError:
         return source
 

@@ -162,6 +162,7 @@ def test_a_leads_page_shows_its_sequences_with_their_steps_and_what_comes_next(
     panel = page[page.index("Next automatic step</h2>") :]
     assert "<b>Send the text “Hello”</b>" in panel
     assert "step 3 of 3" in panel
+    assert re.search(r'<p class="said">Hi \w+, [\w ]+ here\.</p>', panel)
     assert "Wait 1 day" in panel
     assert "Wait for" not in page
     assert "Step skipped: Send the text “Hello”" in page
