@@ -14,6 +14,7 @@ from sqlmodel import col, select
 
 from bench.house import open_house
 from crm.accounts.actions import add_clinic
+from crm.accounts.models import Membership
 from crm.core.uow import UnitOfWork
 from pipelines.actions import Move, move_leads
 from pipelines.lead.details import Change, change_detail
@@ -40,6 +41,7 @@ STAGES = (
     *("New", "Contacted", "Considering", "Lost"),
     *("Booked", "Became a patient", "New", "Contacted"),
 )
+SOURCES = ("google_ads", "form", "referral", "meta_ads", "phone_call", "walk_in", "form")
 SERVICES = ("Check-up and cleaning", "New patient visit", "Something else")
 _DATABASE = "frontdesk_pictures"
 _QUALITY = 70
@@ -90,17 +92,21 @@ def opened_site() -> Iterator[Site]:
 
 def _receive_people(house: House, drain: Drain) -> None:
     """Let people ask for appointments over some days, and be answered."""
-    for number, (name, stage, service) in enumerate(
-        zip(PEOPLE, cycle(STAGES), cycle(SERVICES), strict=False)
+    owners = [member.user_id for member in house.all(Membership)]
+    for number, (name, stage, service, source) in enumerate(
+        zip(PEOPLE, cycle(STAGES), cycle(SERVICES), cycle(SOURCES), strict=False)
     ):
         phone = f"+1212555{200 + number:04}"
         email = f"{name.replace(' ', '.').lower()}@mail.example"
-        lead_id = house.ask(phone, name=name, email=email, service=service)
+        lead_id = house.ask(phone, name=name, email=email, service=service, source=source)
         drain()
         house.runtime.clock.advance(hours=7)
         if number % 3 == 2:
             house.receive("Thursday after 4 works for me.", phone)
         house.do(change_detail, lead_id, Change("value", str(400 + number * 137 % 3200)))
+        if number % 2:
+            owner = str(owners[number % len(owners)])
+            house.do(change_detail, lead_id, Change("owner", owner))
         if stage != "New":
             house.do(_move, lead_id, stage)
         drain()
@@ -121,7 +127,7 @@ def _talk(house: House, drain: Drain, lead_id: UUID, phone: str) -> None:
 def _move(uow: UnitOfWork, lead_id: UUID, stage: str) -> None:
     [to] = uow.session.scalars(select(Stage).where(col(Stage.name) == stage))
     reason = uow.session.scalars(select(LostReason).limit(1)).one() if stage == "Lost" else None
-    move_leads(uow, [Move(lead_id, to.id, lost_reason_id=reason and reason.id)])
+    move_leads(uow, [Move(lead_id, to.id, lost_reason_id=reason.id if reason else None)])
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def _furnish_more(uow: UnitOfWork) -> None:
     create_key(uow, "Spare", ["requests:write"])
     member = uow.session.scalars(select(Membership).limit(1)).one()
     make_reset_link(uow, member.user_id, "https://testserver")
-    save_view(uow, member.user_id, "Mine", "mine=1")
+    save_view(uow, member.user_id, "Website", "source=form")
     sent = select(Communication).where(col(Communication.status) == "sent").limit(1)
     text = uow.session.scalars(sent).one()
     text.status, text.reason = "unconfirmed", NEEDS_PERSON
