@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -163,7 +164,9 @@ def test_what_one_is_at_stays_while_the_page_is_read_anew(lead_page: Page) -> No
     expect(note).to_have_value("Called from work")
 
 
-def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) -> None:
+@contextmanager
+def asking(info: dict[str, Any]) -> Iterator[tuple[Page, str, Route]]:
+    """A page that has asked what is new, whose phone it is, and the question under way."""
     phone = f"+1212555{next(people):04}"
     lead_id = ask(info, phone)
     held: list[Route] = []
@@ -175,37 +178,33 @@ def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) 
         page.route("**/fresh*", lambda one: one.continue_() if held else held.append(one))
         ask(info, phone)
         until(lambda: bool(page.wait_for_timeout(20)) or bool(held))
-        first = held[0].fetch()
+        yield page, phone, held[0]
+
+
+def test_news_that_come_while_the_page_asks_are_shown_too(info: dict[str, Any]) -> None:
+    with asking(info) as (page, phone, question):
+        first = question.fetch()
         # The second one is heard while the page still asks about the first.
         ask(info, phone)
         page.wait_for_timeout(1_000)
-        held[0].fulfill(response=first)
+        question.fulfill(response=first)
         again = page.locator("#timeline").get_by_text("Asked again for an appointment")
         expect(again).to_have_count(2)
 
 
 def test_a_page_hears_on_after_its_question_was_overtaken(info: dict[str, Any]) -> None:
-    phone = f"+1212555{next(people):04}"
-    lead_id = ask(info, phone)
-    held: list[Route] = []
-    with open_page() as page:
-        sign_in_to_demo(page, info)
-        page.goto(f"{info['base_url']}/leads/{lead_id}")
-        expect(page.locator("body[data-stream=open]")).to_be_attached()
-        timeline = page.locator("#timeline")
-        expect(timeline.get_by_text("Hi Maria").first).to_be_visible()
-        page.route("**/fresh*", lambda one: one.continue_() if held else held.append(one))
-        ask(info, phone)
-        until(lambda: bool(page.wait_for_timeout(20)) or bool(held))
+    with asking(info) as (page, phone, question):
         # The answer to a note takes the place of all that asks.
         page.get_by_role("tab", name="Note").click()
         page.get_by_label("Note for the team").fill("Prefers mornings")
         page.keyboard.press("Control+Enter")
+        timeline = page.locator("#timeline")
         expect(timeline).to_contain_text("Prefers mornings")
-        held[0].continue_()
-        expect(timeline.get_by_text("Asked again for an appointment")).to_have_count(1)
+        question.continue_()
+        again = timeline.get_by_text("Asked again for an appointment")
+        expect(again).to_have_count(1)
         ask(info, phone)
-        expect(timeline.get_by_text("Asked again for an appointment")).to_have_count(2)
+        expect(again).to_have_count(2)
 
 
 def test_what_was_typed_waits_on_the_server(lead_page: Page) -> None:
