@@ -75,7 +75,7 @@ def _entry(
             return Entry(_("Step taken after all: %(step)s", step=skipped[run_id][0]), icon="robot")
         case EnrollmentPaused(automation_id=automation_id):
             title = _("Sequence “%(name)s” paused for this lead", name=names[automation_id])
-            return Entry(title, icon="pause")
+            return Entry(title, icon="held")
         case EnrollmentResumed(automation_id=automation_id):
             title = _("Sequence “%(name)s” goes on", name=names[automation_id])
             return Entry(title, icon="robot")

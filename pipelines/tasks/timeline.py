@@ -30,7 +30,7 @@ def _reads(uow: UnitOfWork, events: Sequence[TaskEvent]) -> Mapping[str, Any]:
 def _fill(uow: UnitOfWork, events: Sequence[TaskEvent], found: Found) -> Mapping[UUID, Entry]:
     titles = {row.id: uow.decrypt(row.id, row.title) for row in found["tasks"]}
     return {
-        event.id: Entry(_(_TITLES[type(event)]), titles.get(event.task_id, ""), "task", "note")
+        event.id: Entry(_(_TITLES[type(event)]), titles.get(event.task_id, ""), "tasks", "note")
         for event in events
     }
 
