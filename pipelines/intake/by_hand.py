@@ -52,8 +52,14 @@ class NewLeadForm(FormModel):
     language: Language = "en"
     service: Line = None
     message: LongText = None
-    sms_care: Annotated[str, Field(max_length=10)] = ""
+    sms_care_en: Annotated[str, Field(max_length=10)] = ""
+    sms_care_es: Annotated[str, Field(max_length=10)] = ""
     words_shown: Annotated[str, Field(max_length=64)] = ""
+
+    @property
+    def agreed_in(self) -> list[str]:
+        """The languages whose words have a tick: each has one of its own."""
+        return [language for language in LANGUAGES if getattr(self, f"sms_care_{language}")]
 
 
 def consent_texts(clinic: Clinic) -> dict[str, str]:
@@ -82,10 +88,11 @@ def take_down(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
     Raises Invalid, NoPipeline.
     """
     wrong = wrong_addresses(form.phone, form.email, clinic.region)
-    if form.sms_care and not form.phone:
-        wrong["sms_care"] = NO_PHONE_TO_TEXT
-    elif form.sms_care and form.words_shown != fingerprint(consent_texts(clinic)):
-        wrong["sms_care"] = READ_AGAIN
+    is_shown = form.words_shown == fingerprint(consent_texts(clinic))
+    if form.agreed_in and not form.phone:
+        wrong[f"sms_care_{form.language}"] = NO_PHONE_TO_TEXT
+    elif form.agreed_in and not (is_shown and form.language in form.agreed_in):
+        wrong[f"sms_care_{form.language}"] = READ_AGAIN
     if wrong:
         raise Invalid(fields=wrong)
     [accepted] = accept_requests(uow, [_incoming(uow, form, clinic, user_id)])
@@ -114,7 +121,7 @@ def _incoming(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
 
 
 def _consent(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic) -> dict[str, object]:
-    if not form.sms_care:
+    if not form.agreed_in:
         return {}
     wording = default_wording(uow, clinic.name, form.language, "care")
     return {"sms_care": True, "wording_id": wording.id}

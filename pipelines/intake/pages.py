@@ -72,7 +72,13 @@ def _form(
         "texts": texts,
         "words_shown": shown,
         # A tick belongs to the words beside it: it is kept only with the very same ones.
-        "is_ticked": bool(values.get("sms_care")) and values.get("words_shown") == shown,
+        "ticked": [
+            code
+            for code in texts
+            if values.get(f"sms_care_{code}")
+            and values.get("language") == code
+            and values.get("words_shown") == shown
+        ],
         "errors": rejected.errors if rejected else {},
         "problem": rejected.problem if rejected else None,
         "is_elsewhere": rejected is not None and not rejected.errors.keys() & ASKED,

@@ -165,7 +165,7 @@ def new_lead(browser: Browser, **fields: str) -> Response:
 
 def test_a_walk_in_becomes_a_lead_with_the_consent_that_was_read_out(house: House) -> None:
     browser = house.signed_in()
-    answer = new_lead(browser, sms_care="1", came="phone_call", message="Left knee")
+    answer = new_lead(browser, sms_care_en="1", came="phone_call", message="Left knee")
     [lead] = house.all(Lead)
     assert answer.headers["location"] == f"/leads/{lead.id}"
     assert lead.source == "phone_call"
@@ -180,7 +180,7 @@ def test_a_walk_in_becomes_a_lead_with_the_consent_that_was_read_out(house: Hous
 
 
 def test_the_words_are_those_of_the_patients_language(house: House) -> None:
-    new_lead(house.signed_in(), sms_care="1", language="es")
+    new_lead(house.signed_in(), sms_care_es="1", language="es")
     [consent] = house.all(Consent)
     [wording] = house.all(ConsentWording, col(ConsentWording.id) == consent.wording_id)
     assert wording.language == "es"
@@ -222,8 +222,9 @@ def test_a_double_click_is_one_request(house: House) -> None:
         ({"name": " "}, "Give a name."),
         ({"phone": ""}, "Give a phone number or an email address"),
         ({"phone": "12"}, "This phone number cannot be right."),
-        ({"phone": "", "email": "a@b.example", "sms_care": "1"}, "they need a phone number"),
-        ({"sms_care": "1", "words_shown": "old"}, "read them out again"),
+        ({"phone": "", "email": "a@b.example", "sms_care_en": "1"}, "they need a phone number"),
+        ({"sms_care_en": "1", "words_shown": "old"}, "read them out again"),
+        ({"sms_care_en": "1", "language": "es"}, "read them out again"),
     ],
 )
 def test_a_wrong_lead_is_shown_again_with_its_input(
