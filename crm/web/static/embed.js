@@ -1,5 +1,6 @@
 // On a clinic's own site: <script src=".../embed.js" data-form="KEY" async></script> puts the form
-// where it stands, tells it from which page and campaign the visitor came, and gives it its height.
+// where it stands, tells it from which page and campaign the visitor came, gives it its height, and
+// shows the top of what the form answers.
 "use strict";
 (() => {
   const TALLEST = 10000;
@@ -20,6 +21,14 @@
   frame.title = isSpanish ? "Pedir una cita" : "Request an appointment";
   frame.style.cssText = "display:block;width:100%;height:46rem;border:0";
   script.after(frame);
+
+  // Whoever sends a form is at its end; what follows it begins above, and may be shorter.
+  let isFirst = true;
+  frame.addEventListener("load", () => {
+    const { top } = frame.getBoundingClientRect();
+    if (!isFirst && (top < 0 || top > innerHeight)) frame.scrollIntoView();
+    isFirst = false;
+  });
 
   addEventListener("message", (event) => {
     if (event.source !== frame.contentWindow || event.origin !== home.origin) return;
