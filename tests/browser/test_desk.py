@@ -183,6 +183,14 @@ def test_the_bell_tells_of_a_request_and_forgets_it(info: dict[str, Any]) -> Non
         expect(page.locator("#count-notices")).to_be_hidden()
 
 
+def test_on_a_phone_all_of_the_bells_menu_is_on_the_screen(info: dict[str, Any]) -> None:
+    with at_the_desk(info, 390) as page:
+        page.locator("summary", has=page.locator("#count-notices")).click()
+        menu = page.locator("#bell-list")
+        expect(menu).to_be_visible()
+        expect(menu).to_be_in_viewport(ratio=1)
+
+
 def test_all_of_it_works_without_a_script(info: dict[str, Any]) -> None:
     with open_page() as first:
         browser = first.context.browser

@@ -98,7 +98,7 @@ def test_a_lead_is_written_down_found_and_moved_without_scripts(site: Site) -> N
         page.goto(f"{site.base}/leads/new")
         page.locator("#lead-name").fill("Avery Stone")
         page.locator("#lead-phone").fill("(212) 555-0187")
-        page.get_by_label("They agree to get texts").check()
+        page.get_by_role("checkbox", name="They agree to get texts").check()
         page.get_by_role("button", name="Save lead").click()
 
         page.goto(f"{site.base}/search")
