@@ -18,11 +18,14 @@ from crm.accounts.queries import still_open
 from crm.accounts.state import Accounts
 from crm.accounts.throttle import Throttle
 from crm.core.runtime import Runtime
-from crm.web.csrf import SAFE_METHODS
+from crm.web.csrf import SAFE_METHODS, SESSION_COOKIE
 from crm.web.errors import answer_domain, answer_http, wants_json
+from crm.web.flash import flash
 from crm.web.htmx import is_htmx
+from crm.web.language import _
 from crm.web.live import Hub, Topic
 from crm.web.paths import path_of
+from crm.web.state import web_of
 
 
 def install(app: FastAPI, runtime: Runtime, *, passwords: Passwords | None = None) -> Accounts:
@@ -65,6 +68,10 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
         return Response(status_code=401, headers={"HX-Refresh": "true"})
     path = path_of(request, "accounts:sign_in")
     # Only the path: a query may hold what somebody searched for. A write is not repeated.
-    if request.method in SAFE_METHODS and request.url.path != "/":
-        path = f"{path}?{urlencode({'next': request.url.path})}"
-    return RedirectResponse(path, 303)
+    if request.method not in SAFE_METHODS or request.url.path == "/":
+        return RedirectResponse(path, 303)
+    response = RedirectResponse(f"{path}?{urlencode({'next': request.url.path})}", 303)
+    if SESSION_COOKIE in request.cookies:
+        words = _("You were signed out. Sign in to go on where you were.")
+        flash(response, web_of(request).signer, words, "plain")
+    return response

@@ -36,8 +36,10 @@ def test_one_sees_and_ends_ones_own_sessions(
 
     assert answer.headers["location"] == "/settings/sessions"
     assert "The session is over." in here.get("/settings/sessions").text
-    assert lost.get("/probe").status_code == 303
     assert here.get("/probe").status_code == 200
+    led = lost.get("/probe")
+    assert led.status_code == 303
+    assert "You were signed out. Sign in to go on" in lost.get(led.headers["location"]).text
 
 
 def test_a_colleague_s_session_is_a_manager_s_business_only(

@@ -225,7 +225,9 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(
     answer = browser.get("/probe?q=somebody")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fprobe")
-    assert 'name="next" value="/probe"' in browser.get(answer.headers["location"]).text
+    page = browser.get(answer.headers["location"]).text
+    assert 'name="next" value="/probe"' in page
+    assert "You were signed out" not in page
     assert browser.sign_in(next="/probe").headers["location"] == "/probe"
     assert browser.get("/sign-in?next=/probe").headers["location"] == "/probe"
 
