@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from crm.accounts.models import Role
 from tests.browser.hands import Hands
@@ -165,6 +165,27 @@ def test_a_wrong_entry_stands_in_the_window_with_what_is_wrong(info: dict[str, A
         expect(page.get_by_role("dialog")).to_have_count(0)
         page.keyboard.press("?")
         expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_a_server_that_is_away_or_slow_is_told_as_long_as_it_is(info: dict[str, Any]) -> None:
+    with at_the_desk(info, may_complain=True) as page:  # of what is not answered
+        page.goto(f"{info['base_url']}/tasks")
+        page.get_by_role("link", name="Add task").first.click()
+        page.get_by_label("What is to be done?").fill("Order wire")
+        button = page.get_by_role("dialog").get_by_role("button", name="Add task")
+        page.route("**/tasks", lambda route: route.abort())
+        button.click()
+        expect(page.get_by_text("Not saved.")).to_be_visible()
+        expect(button).not_to_have_attribute("aria-busy", "true")
+
+        page.unroute("**/tasks")
+        held: list[Route] = []
+        page.route("**/tasks", lambda route: held.append(route), times=1)
+        button.click()
+        expect(button).to_have_attribute("aria-busy", "true")
+        held[0].continue_()
+        expect(page.get_by_role("link", name="Order wire")).to_be_visible()
+        expect(page.get_by_text("Not saved.")).to_have_count(0)
 
 
 def test_the_bell_tells_of_a_request_and_forgets_it(info: dict[str, Any]) -> None:

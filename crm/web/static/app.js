@@ -1,4 +1,4 @@
-// What every page can do: toasts with Undo, dialogs, menus that close, and keys.
+// What every page can do: toasts with Undo, busy buttons, dialogs, menus that close, and keys.
 //
 // Other scripts use `window.frontdesk`:
 //   toast(message, {tone, undo})   undo: {url, values, seconds}, posted by the button or the key z
@@ -9,6 +9,7 @@
 (() => {
   const TOASTS = 3;
   const SECONDS = 8;
+  const SLOW = 200;
   const typing = "input, select, textarea, [contenteditable]";
   const client = crypto.randomUUID();
   const region = () => document.getElementById("toasts");
@@ -74,6 +75,7 @@
     region().append(box);
     while (region().children.length > TOASTS) region().firstElementChild.remove();
     wait();
+    return close;
   }
 
   function post({ url, values }) {
@@ -89,15 +91,34 @@
   });
 
   document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
-  // What a page asks by itself saves nothing, and is asked again.
+  // That something is not saved is true until it is; it is said once, however often one tries.
+  const failed = new Map();
+  const nameOf = ({ verb, path }) => `${verb} ${path}`;
   const unsaved = ({ detail }) => {
-    if (detail.requestConfig?.headers["X-Live"]) return;
-    toast(region().dataset.unsaved, { tone: "bad" });
+    // What a page asks by itself saves nothing, and is asked again.
+    if (detail.requestConfig.headers["X-Live"]) return;
+    const name = nameOf(detail.requestConfig);
+    failed.get(name)?.();
+    failed.set(name, toast(region().dataset.unsaved, { tone: "bad" }));
   };
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful) failed.get(nameOf(detail.requestConfig))?.();
+  });
   document.addEventListener("htmx:sendError", unsaved);
   document.addEventListener("htmx:timeout", unsaved);
   document.addEventListener("htmx:responseError", (event) => {
     if (!event.detail.xhr.getResponseHeader("HX-Trigger")) unsaved(event);
+  });
+
+  // The button that sent a form says that it is still at it, where that takes a while.
+  document.addEventListener("htmx:beforeSend", ({ detail }) => {
+    const button = detail.requestConfig.triggeringEvent?.submitter;
+    if (!button) return;
+    const busy = setTimeout(() => button.setAttribute("aria-busy", "true"), SLOW);
+    detail.xhr.addEventListener("loadend", () => {
+      clearTimeout(busy);
+      button.removeAttribute("aria-busy");
+    });
   });
 
   // Dialogs and menus.
