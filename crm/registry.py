@@ -162,7 +162,7 @@ SETTINGS: tuple[NavEntry, ...] = (
     NavEntry(
         *(N_("Sessions"), "/settings/sessions", "sessions", ""),
         group=_YOU,
-        hint=N_("Where you are signed in"),
+        hint=N_("The browsers that are signed in, and how to end that"),
     ),
     NavEntry(
         *(N_("Pipelines"), "/settings/pipelines", "pipeline", "pipelines:write"),

@@ -11,9 +11,19 @@ from crm.accounts.emails import normal_email
 from crm.accounts.throttle import Attempt
 from crm.core.settings import LOOPBACK
 from crm.web.csrf import SESSION_COOKIE, VISITOR_COOKIE
+from crm.web.language import _
 from crm.web.state import web_of
 
 DEVICE_COOKIE = "__Host-device"
+# A browser names those that it wants to be taken for as well: the first that is found is it.
+_BROWSERS = (
+    *(("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox")),
+    *(("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari")),
+)
+_SYSTEMS = (
+    *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android")),
+    *(("Windows", "Windows"), ("Macintosh", "macOS"), ("Linux", "Linux")),
+)
 _YEAR = 365 * 24 * 3600
 _MOST_ACCOUNTS = 12
 _MARK = "device"
@@ -54,6 +64,15 @@ def can_keep_cookies(request: Request, public_url: str) -> bool:
     if request.url.scheme == "https" or request.url.hostname in LOOPBACK:
         return True
     return public_url == f"https://{request.headers.get('host', '')}"
+
+
+def in_words(user_agent: str) -> str:
+    """Return "Chrome on Windows" for what a browser says of itself, or that if it is unknown."""
+    browser = next((name for token, name in _BROWSERS if token in user_agent), "")
+    system = next((name for token, name in _SYSTEMS if token in user_agent), "")
+    if not (browser and system):
+        return user_agent
+    return _("%(browser)s on %(system)s", browser=browser, system=system)
 
 
 def _account(email: str) -> str:

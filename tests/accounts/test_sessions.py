@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from uuid import UUID
 
+import pytest
 from sqlmodel import select
 
+from crm.accounts.browsers import in_words
 from crm.accounts.models import Login
 from crm.core.ids import new_id
 from crm.core.principal import SYSTEM
@@ -113,3 +115,42 @@ def test_a_manager_sees_who_signed_in_and_who_failed(
     assert "198.51.100.77" in text
     assert "Failed" in text
     assert "Probe/1.0" in text
+    assert "Where everybody of this clinic is signed in." in text
+
+
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+MOBILE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        (
+            f"Mozilla/5.0 (Windows NT 10.0; Win64) {WEBKIT} Chrome/140.0 Safari/537.36",
+            "Chrome on Windows",
+        ),
+        (
+            f"Mozilla/5.0 (Windows NT 10.0) {WEBKIT} Chrome/140.0 Safari/537.36 Edg/140.0",
+            "Edge on Windows",
+        ),
+        (
+            f"Mozilla/5.0 (Linux; Android 15) {WEBKIT} Chrome/140.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {MOBILE} Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            f"Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) {MOBILE} CriOS/140.0 Safari/604.1",
+            "Chrome on iPad",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Firefox/140.0",
+            "Firefox on macOS",
+        ),
+        ("Probe/1.0", "Probe/1.0"),
+    ],
+)
+def test_a_browser_is_named_in_words(user_agent: str, words: str) -> None:
+    assert in_words(user_agent) == words

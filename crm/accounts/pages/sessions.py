@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crm.accounts.actions.logins import end_login, end_other_logins
+from crm.accounts.browsers import in_words
 from crm.accounts.deps import ClinicUow, CurrentLogin, verify_write
 from crm.accounts.models import Login
 from crm.accounts.queries import open_logins, user_names
@@ -38,6 +39,7 @@ def sessions(request: Request, login: CurrentLogin, uow: ClinicUow) -> Response:
         current=login.login_id,
         attempts=_attempts(uow) if is_manager else [],
         is_manager=is_manager,
+        in_words=in_words,
     )
 
 
