@@ -197,6 +197,7 @@ def test_an_owner_makes_a_key_sees_it_once_and_revokes_it(
     assert raw[:11] in again
     key = stored(runtime, clinic)
     assert key.expires_at == key.created_at + timedelta(days=90)
+    assert "Revoke Website" in browser.get(page).text
     browser.submit(page, f"{page}/{key.id}/revoke")
     assert call(browser, raw)[0] == 401
     assert "Revoked" in browser.get(page).text
@@ -215,6 +216,7 @@ def test_a_reload_of_the_new_key_makes_no_other(
 
     assert (made.status_code, again.status_code) == (200, 409)
     assert "This key was made already" in again.text
+    assert "Make a key" in again.text
     [raw] = re.findall(r"fd_\w{8}_\w{50}", made.text)
     assert call(browser, raw)[0] == 200
     assert stored(runtime, clinic).id == UUID(form["key_id"])

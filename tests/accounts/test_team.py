@@ -235,7 +235,9 @@ def test_the_pages_invite_link_promote_and_let_go(
     lee = new_browser()
     lee.submit(path, path, password=OTHER_PASSWORD)
     assert lee.sign_in(NEW, OTHER_PASSWORD).status_code == 303
-    assert path not in browser.get(own).text
+    shown = browser.get(own).text
+    assert path not in shown
+    assert "Remove Lee &lt;Park&gt;</button>" in shown
 
     browser.submit(own, f"{own}/role", role="marketer")
     assert staff.roles()[NEW] == "marketer"

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crm.accounts.actions.api_keys import create_key, revoke_key
-from crm.accounts.deps import ClinicUow, require, verify_write
+from crm.accounts.deps import ClinicUow, own_uow, require, verify_write
 from crm.accounts.models import ApiKey
 from crm.accounts.queries import api_keys
 from crm.accounts.roles import SCOPES
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel, ShortText
+from crm.web.forms import FormModel, Rejected, ShortText, shows_again
 from crm.web.language import N_, _
 from crm.web.pages import see_other
 from crm.web.templating import render
@@ -49,7 +49,12 @@ def keys_page(request: Request, uow: ClinicUow) -> Response:
     return _page(request, uow)
 
 
-@router.post("", name="accounts:create_api_key")
+def _keys_again(request: Request, rejected: Rejected) -> Response:
+    with own_uow(request) as uow:
+        return _page(request, uow, rejected=rejected)
+
+
+@router.post("", name="accounts:create_api_key", dependencies=[shows_again(_keys_again)])
 def make_key(request: Request, uow: ClinicUow, form: Annotated[KeyForm, Form()]) -> Response:
     """Make a key and show it, this once: a redirect would have to keep it somewhere.
 
@@ -67,10 +72,15 @@ def revoke(request: Request, uow: ClinicUow, key_id: UUID) -> Response:
     return see_other(request, "accounts:api_keys", message=_("The key is revoked."))
 
 
-def _page(request: Request, uow: UnitOfWork, fresh: str | None = None) -> Response:
+def _page(
+    request: Request, uow: UnitOfWork, fresh: str | None = None, rejected: Rejected | None = None
+) -> Response:
     return render(
         request,
         "accounts/api_keys.html",
+        rejected.problem.status if rejected else 200,
+        problem=rejected.problem if rejected else None,
+        typed=rejected.values if rejected else {},
         keys=[(key, _state(key, uow)) for key in api_keys(uow)],
         scopes=SCOPES,
         lives=[(value, _(label)) for value, label in LIVES.items()],
