@@ -79,6 +79,9 @@ def test_what_cannot_be_removed_says_why_on_its_own_page(house: House, owner: Br
     assert refused.status_code == 409
     assert "Leads stand in this stage" in refused.text
     assert 'value="New"' in refused.text
+    typed = {"name": "New", "kind": "won", "version": version_in(refused.text)}
+    # Once above the form, and once at the field.
+    assert owner.submit(new, new, **typed).text.count("Leads stand in it") == 2
     refused = owner.submit(contacted, f"{contacted}/remove")
     assert refused.status_code == 409
     assert "Contacted, no answer" in refused.text
