@@ -32,6 +32,36 @@
     else openSheet(link.href);
   });
 
+  // What was typed is thrown away by whoever says so, not by a key or a button that was hit.
+  const ask = find("sheet-ask");
+  let isChanged = false;
+  let before = null;
+
+  function asksFirst(event) {
+    if (!isChanged || !ask.hidden) return;
+    event.preventDefault();
+    event.stopPropagation();
+    before = document.activeElement;
+    ask.hidden = false;
+    ask.querySelector("[data-go-on]").focus();
+  }
+
+  function goOn() {
+    ask.hidden = true;
+    before?.focus();
+  }
+
+  sheet.addEventListener("input", () => { isChanged = true; });
+  sheet.addEventListener("cancel", asksFirst);
+  sheet.addEventListener("click", (event) => {
+    if (event.target.closest(".sheet-close")) asksFirst(event);
+    if (event.target.closest("[data-go-on]")) goOn();
+  });
+  sheet.addEventListener("close", () => {
+    isChanged = false;
+    ask.hidden = true;
+  });
+
   sheet.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
