@@ -15,8 +15,8 @@ from pipelines.events import LeadPlaced, LeadStageChanged
 from pipelines.models import Lead, LostReason, Stage, StageMove
 from pipelines.ranking import Place, ranks_of
 
-PUT_BACK = N_("Changed by someone else. It was put back.")
-CHANGED = N_("Changed by someone else meanwhile.")
+PUT_BACK = N_("It was put back.")
+CHANGED = N_("The move can no longer be taken back.")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Board:
         """Wait until the page says something."""
         expect(self.page.get_by_role("region", name="Messages")).to_contain_text(words)
 
+    def says_only(self, words: str) -> None:
+        """Wait until the page's last words are these and no others."""
+        said = self.page.get_by_role("region", name="Messages").get_by_role("paragraph")
+        expect(said.last).to_have_text(words)
+
     def hears_nothing(self) -> None:
         """Let the page not be told by itself what changed, from its next loading on."""
         self.page.route("**/events*", lambda route: route.abort())

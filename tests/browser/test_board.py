@@ -108,6 +108,48 @@ def test_a_move_that_was_overtaken_is_put_back_and_says_so(board: Board) -> None
     assert board.stands("Bea Kim") == "Booked"
 
 
+def test_a_menu_that_stood_open_while_others_moved_the_card_moves_nothing(board: Board) -> None:
+    board.hears_nothing()
+    errors: list[str] = []
+    board.page.on("pageerror", lambda error: errors.append(str(error)))
+    board.page.get_by_role("link", name="Move Bea Kim").click()
+    expect(board.page.get_by_role("button", name="Contacted")).to_be_visible()
+    board.hears(book(board.house, "Bea Kim"))
+    expect(board.column("Booked").locator(".lead-card")).to_have_count(1)
+    board.page.get_by_role("button", name="Contacted").click()
+    board.says_only("Changed by someone else. It was put back.")
+    board.shows("Booked", "Bea Kim")
+    board.shows("Contacted")
+    assert board.stands("Bea Kim") == "Booked"
+    expect(board.name("Bea Kim")).to_be_focused()
+    assert errors == []
+
+
+def test_a_card_that_others_moved_while_its_loss_was_explained_stays_there(board: Board) -> None:
+    board.hears_nothing()
+    errors: list[str] = []
+    board.page.on("pageerror", lambda error: errors.append(str(error)))
+    move_by_key_to_lost(board, "Bea Kim")
+    board.hears(book(board.house, "Bea Kim"))
+    board.shows("Booked", "Bea Kim")
+    board.page.get_by_role("button", name="Price").click()
+    board.says_only("Changed by someone else. It was put back.")
+    board.shows("Booked", "Bea Kim")
+    board.shows("Lost")
+    assert errors == []
+
+
+def move_by_key_to_lost(board: Board, name: str) -> None:
+    """Put somebody's card beside "Lost" and then into it by its key; the page asks why."""
+    row = [stage.name for stage in board.house.all(Stage)]
+    before = row[row.index("Lost") - 1]
+    board.drag(name, before)
+    board.shows(before, name)
+    board.name(name).focus()
+    board.page.keyboard.press("Shift+ArrowRight")
+    expect(board.page.get_by_role("button", name="Price")).to_be_visible()
+
+
 def test_a_card_stays_in_the_hand_that_drags_it_while_others_move_it(board: Board) -> None:
     board.hears_nothing()
     board.card("Bea Kim").hover()

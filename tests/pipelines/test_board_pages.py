@@ -52,7 +52,9 @@ def test_a_script_gets_the_card_the_heads_and_an_undo(house: House) -> None:
     status, part, said = ask(browser, f"/leads/{lead_id}/move/undo", version="2")
     assert (status, "Back in New." in said) == (200, True)
     assert re.findall(r'class="stage-count">(\d+)', part)[:2] == ["1", "0"]
-    assert ask(browser, f"/leads/{lead_id}/move/undo", version="2")[0] == 409
+    status, _, said = ask(browser, f"/leads/{lead_id}/move/undo", version="2")
+    assert status == 409
+    assert said.count("Changed by someone else") == 1
 
 
 def test_a_card_that_the_filters_hide_is_gone(house: House) -> None:

@@ -202,6 +202,8 @@
   function ask(card, home, neighbour, values = {}) {
     const stage = stageOf(card);
     const putBack = () => {
+      // News have put another element in its place, which stands where the server says.
+      if (!card.isConnected) return read([idOf(card)]);
       const had = card.contains(document.activeElement);
       home.insertBefore(card, neighbour?.parentElement === home ? neighbour : null);
       if (had) focus(card);
@@ -216,12 +218,14 @@
     send(card, { to_stage_id: stage.dataset.stage, ...(isOnTop ? {} : where), ...values }, putBack);
   }
 
-  // The menu of where to; only one stage's part of it where a card was dropped there.
+  // The menu of where to; only one stage's part of it where a card was dropped there. News may
+  // replace the card while it is open: it is known by its id, with the version that was seen.
   let chosen = null;
+  const chosenCard = () => document.getElementById(chosen.id);
 
   async function choose(card, stageId = null, putBack = null) {
     const url = `${board.dataset.leads}${idOf(card)}/move`;
-    chosen = { card, putBack };
+    chosen = { id: card.id, version: card.dataset.version, putBack };
     await htmx.ajax("GET", url, { source: body, target: body, swap: "innerHTML" });
     for (const form of body.querySelectorAll(".move-to")) {
       form.hidden = Boolean(stageId) && form.elements.to_stage_id.value !== stageId;
@@ -232,20 +236,26 @@
 
   dialog.addEventListener("submit", (event) => {
     if (!chosen) return;
+    chosen.putBack?.();
+    const card = chosenCard();
+    const list = listOf(event.target.elements.to_stage_id.value);
+    // What is not on this board is moved as without scripts.
+    if (!card || !list) return;
     event.preventDefault();
-    const { card, putBack } = chosen;
+    const { version } = chosen;
     chosen = null;
     dialog.close();
-    const list = listOf(event.target.elements.to_stage_id.value);
     const reason = event.submitter.value && { lost_reason_id: event.submitter.value };
-    putBack?.();
-    move(card, list, list.firstElementChild, reason || {});
+    move(card, list, list.firstElementChild, { version, ...reason });
     focus(card);
   });
 
   dialog.addEventListener("close", () => {
-    chosen?.putBack?.();
-    if (chosen) focus(chosen.card);
+    if (chosen) {
+      chosen.putBack?.();
+      const card = chosenCard();
+      if (card) focus(card);
+    }
     chosen = null;
     letGo();
   });
