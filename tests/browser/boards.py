@@ -13,6 +13,9 @@ from pipelines.models import Lead
 from tests.browser.signing_in import sign_in
 from tests.support.houses import House, email_of
 
+STEPS = 20
+"""In how many moves a finger goes where it goes."""
+
 
 def add_lead(uow: UnitOfWork, name: str, **fields: object) -> UUID:
     """Make a lead of somebody."""
@@ -50,6 +53,29 @@ class Board:
         cards.hover()
         expect(cards.locator(".lead-ghost")).to_have_count(1)
         self.page.mouse.up()
+
+    def touch(self, name: str, *, by: tuple[int, int], held_for: float) -> None:
+        """Put a finger on somebody's card for some seconds, draw it as far, and lift it."""
+        box = self.card(name).bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        finger = self.page.context.new_cdp_session(self.page)
+
+        def tell(kind: str, *points: dict[str, float]) -> None:
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+        tell("touchStart", {"x": x, "y": y})
+        self.page.wait_for_timeout(1000 * held_for)
+        for step in range(1, STEPS + 1):
+            part = step / STEPS
+            tell("touchMove", {"x": x + by[0] * part, "y": y + by[1] * part})
+            self.page.wait_for_timeout(20)
+        tell("touchEnd")
+
+    def scrolled(self) -> float:
+        """Return how far the stages are scrolled sideways."""
+        left: float = self.page.locator("#board").evaluate("board => board.scrollLeft")
+        return left
 
     def shows(self, stage: str, *names: str) -> None:
         """Wait until a column shows these cards, from its top, and counts them."""

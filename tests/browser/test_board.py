@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 from sqlmodel import col
 
 from crm.contacts.models import Contact
@@ -18,6 +18,9 @@ from tests.support.served_houses import house, listening, settings
 __all__ = ["house", "listening", "settings"]
 
 pytestmark = [pytest.mark.browser, needs_chromium]
+
+PRESS = 0.35
+"""For how many seconds a finger rests on a card to take it; the board waits 0.2."""
 
 NAMES = ("Ana Mora", "Bea Kim", "Cleo Park")
 
@@ -200,11 +203,52 @@ def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:
         expect(new.get_by_role("link", name="More leads in this stage")).to_have_count(0)
 
 
-def test_on_a_phone_a_card_moves_by_its_menu(house: House) -> None:
-    with open_page(390, 844) as page:
-        board = open_board(page, house, house.runtime.settings.base_url)
-        board.page.get_by_role("link", name="Move Bea Kim").click()
-        board.page.get_by_role("button", name="Contacted").click()
-        board.says("Moved to Contacted.")
-        board.shows("Contacted", "Bea Kim")
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
+@pytest.fixture
+def phone(house: House) -> Iterator[Board]:
+    """The board on a phone that is touched."""
+    with open_page(390, 844, has_touch=True) as page:
+        yield open_board(page, house, house.runtime.settings.base_url)
+
+
+def test_on_a_phone_a_card_moves_by_its_menu_and_the_board_stays(phone: Board) -> None:
+    phone.page.get_by_role("link", name="Move Bea Kim").tap()
+    expect(phone.page.get_by_role("button", name="Contacted")).to_be_visible()
+    assert height_of(phone.page.get_by_role("dialog")) < 700
+    phone.page.get_by_role("button", name="Contacted").tap()
+    phone.says("Moved to Contacted.")
+    phone.shows("Contacted", "Bea Kim")
+    expect(phone.name("Bea Kim")).to_be_focused()
+    assert phone.scrolled() == 0
+    phone.page.get_by_role("button", name="Undo").tap()
+    phone.shows("New", "Cleo Park", "Bea Kim", "Ana Mora")
+    assert phone.scrolled() == 0
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_on_a_phone_why_a_lead_is_lost_is_chosen_with_a_finger(phone: Board) -> None:
+    phone.name("Bea Kim").tap()
+    phone.page.get_by_text("Move", exact=True).tap()
+    assert height_of(phone.page.get_by_label("Why is it lost?")) >= 44
+
+
+def test_a_held_card_is_dragged_by_a_finger_and_a_swipe_scrolls(phone: Board) -> None:
+    for number in range(12):
+        phone.house.do(add_lead, f"Lead {number}")
+    phone.page.reload()
+    phone.touch("Lead 9", by=(180, 0), held_for=PRESS)
+    phone.says("Moved to Contacted.")
+    assert phone.stands("Lead 9") == "Contacted"
+    phone.shows("Contacted", "Lead 9")
+
+    phone.touch("Lead 8", by=(0, -300), held_for=0)
+    expect(phone.page.locator(".lead-moving, .lead-ghost")).to_have_count(0)
+    cards = phone.column("New").get_by_role("list")
+    assert cards.evaluate("list => list.scrollTop") > 100
+    assert phone.stands("Lead 8") == "New"
+
+
+def height_of(part: Locator) -> float:
+    """Return how high something is."""
+    box = part.bounding_box()
+    assert box is not None
+    return box["height"]

@@ -49,12 +49,13 @@ def open_page(
     *,
     theme: Literal["light", "dark"] = "light",
     has_scripts: bool = True,
+    has_touch: bool = False,
     may_complain: bool = False,
 ) -> Iterator[Page]:
     """Open a page that reaches loopback only; what it logs or asks of others fails the test, and
     so does what its content policy refuses.
 
-    `may_complain` is for a page whose server goes away.
+    `may_complain` is for a page whose server goes away; `has_touch` is a phone's.
     """
     complaints: list[str] = []
 
@@ -76,6 +77,9 @@ def open_page(
             viewport={"width": width, "height": height},
             color_scheme=theme,
             java_script_enabled=has_scripts,
+            has_touch=has_touch,
+            is_mobile=has_touch,
+            user_agent=playwright.devices["Pixel 7"]["user_agent"] if has_touch else None,
         )
         context.route("**/*", only_loopback)
         context.add_init_script(_TELL_REFUSALS)

@@ -18,9 +18,16 @@
     const next = card[`${way}ElementSibling`];
     return next?.matches(".lead-card") ? next : null;
   };
-  const focus = (card) => {
-    card.querySelector(".lead-name").focus({ preventScroll: true });
+  // The focus alone does not scroll: who moves a card by its menu goes on where they are.
+  const focus = (card) => card.querySelector(".lead-name").focus({ preventScroll: true });
+  const goTo = (card) => {
+    focus(card);
     card.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
+  const isSeen = (card) => {
+    const { left, right, top, bottom } = card.getBoundingClientRect();
+    const middle = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return card.contains(middle);
   };
 
   // What the server says of cards and heads.
@@ -46,7 +53,8 @@
   }
 
   function apply(fragment) {
-    const focused = cardOf(document.activeElement)?.id;
+    const focused = cardOf(document.activeElement);
+    const follow = focused && isSeen(focused) ? goTo : focus;
     const made = [];
     for (const head of fragment.querySelectorAll(".stage-head")) {
       document.getElementById(head.id)?.replaceWith(head);
@@ -70,8 +78,8 @@
       made.push(card);
     }
     for (const element of made) if (element.isConnected) htmx.process(element);
-    const again = focused && document.getElementById(focused);
-    if (again && !again.contains(document.activeElement)) focus(again);
+    const again = focused && document.getElementById(focused.id);
+    if (again && !again.contains(document.activeElement)) follow(again);
   }
 
   const isSame = (one, other) =>
@@ -206,7 +214,7 @@
       if (!card.isConnected) return read([idOf(card)]);
       const had = card.contains(document.activeElement);
       home.insertBefore(card, neighbour?.parentElement === home ? neighbour : null);
-      if (had) focus(card);
+      if (had) goTo(card);
     };
     const isOther = stage.dataset.stage !== card.dataset.stage;
     if (isOther && stage.dataset.kind === "lost" && !values.lost_reason_id) {
@@ -305,10 +313,10 @@
     if (!card) {
       const first = board.querySelector(".lead-card");
       if (!first || document.activeElement !== document.body) return false;
-      return focus(first);
+      return goTo(first);
     }
     const next = beside(card, way);
-    if (next) focus(next);
+    if (next) goTo(next);
   }
 
   // The card at the same height in the next stage that has one.
@@ -321,7 +329,7 @@
       const found = cardsOf(row[at]);
       if (!found.length) continue;
       const distance = (one) => Math.abs(one.getBoundingClientRect().top - top);
-      return focus(found.reduce((best, one) => (distance(one) < distance(best) ? one : best)));
+      return goTo(found.reduce((best, one) => (distance(one) < distance(best) ? one : best)));
     }
   }
 
@@ -334,13 +342,16 @@
     const list = stage.querySelector(".cards");
     list.scrollTop = 0;
     move(card, list, list.firstElementChild);
+    goTo(card);
   }
 
   function lift(way) {
     const card = here();
     if (!card || !isMovable) return false;
     const other = beside(card, way);
-    if (other) move(card, card.parentElement, way === "next" ? other.nextElementSibling : other);
+    if (!other) return;
+    move(card, card.parentElement, way === "next" ? other.nextElementSibling : other);
+    goTo(card);
   }
 
   const press = (selector) => () => {
