@@ -152,6 +152,7 @@ def render_changes(
         cards=cards,
         gone=[each for each in lead_ids if each not in {card.id for card in cards}],
         is_all=not lead_ids,
+        sides=sides.sides(uow, list(stages), login.user_id),
         **around(uow, login, filters),
     )
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, expect
 from sqlmodel import col
 
 from crm.contacts.models import Contact
+from crm.core.uow import UnitOfWork
 from pipelines.actions import Move, move_leads
 from pipelines.models import Lead, Stage
 from tests.browser.boards import Board, add_lead, open_board
@@ -185,9 +186,16 @@ def test_what_others_do_shows_without_a_reload(board: Board) -> None:
     board.hears(board.house.do(add_lead, "Dora Lund"))
     board.shows("New", "Dora Lund", "Cleo Park", "Ana Mora")
     expect(board.name("Ana Mora")).to_be_focused()
-    board.house.do(add_lead, "Elsa Roy")
+    expect(board.page.get_by_role("link", name="Unread")).to_have_text("Unread 0")
+    board.house.do(mark_unread, board.house.do(add_lead, "Elsa Roy"))
     board.hears()
+    expect(board.page.get_by_role("link", name="Unread")).to_have_text("Unread 1")
     board.shows("New", "Elsa Roy", "Dora Lund", "Cleo Park", "Ana Mora")
+
+
+def mark_unread(uow: UnitOfWork, lead_id: UUID) -> None:
+    """Let somebody's lead have what nobody has read."""
+    uow.get(Lead, lead_id).unread_at = uow.now
 
 
 def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:

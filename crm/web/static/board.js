@@ -1,7 +1,8 @@
 // The board: cards that are dragged, moved by keys and by the menu, and stay where the server says.
 //
 // A move shows at once and is asked for by htmx; every answer to a move, an undo or a live change is
-// the same fragment ([data-board-changes]): heads of stages, and cards that stand by stage and rank.
+// the same fragment ([data-board-changes]): heads of stages, counts of chips, and cards that stand by
+// stage and rank.
 "use strict";
 (() => {
   const board = document.getElementById("board");
@@ -56,9 +57,9 @@
     const focused = cardOf(document.activeElement);
     const follow = focused && isSeen(focused) ? goTo : focus;
     const made = [];
-    for (const head of fragment.querySelectorAll(".stage-head")) {
-      document.getElementById(head.id)?.replaceWith(head);
-      made.push(head);
+    for (const told of fragment.querySelectorAll(".stage-head, .chip-told")) {
+      document.getElementById(told.id)?.replaceWith(told);
+      made.push(told);
     }
     for (const id of fragment.dataset.gone.split(" ").filter(Boolean)) {
       const card = document.getElementById(`lead-${id}`);
