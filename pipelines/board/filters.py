@@ -46,9 +46,10 @@ class Filters:
         """The filters as a query string."""
         return urlencode(self.values)
 
-    def query_in(self, pipeline_id: UUID) -> str:
-        """Return the query string of a pipeline's board with these filters."""
-        return urlencode({"pipeline": str(pipeline_id), **self.values})
+    def query_in(self, pipeline_id: UUID, *, without: str = "") -> str:
+        """Return the query string of a pipeline's board with these filters, but perhaps one."""
+        kept = {name: value for name, value in self.values.items() if name != without}
+        return urlencode({"pipeline": str(pipeline_id), **kept})
 
     def conditions(self, now: datetime, lead: Any = Lead) -> Sequence[ColumnElement[bool]]:
         """Return what leads must meet, in a statement that also reads their `Stage`."""

@@ -92,7 +92,7 @@ def pipeline(
         request,
         "pipelines/board.html",
         board=shown,
-        sides=sides.sides(uow, stage_ids, login.user_id),
+        sides=sides.sides(uow, stage_ids, login.user_id, filters.owner_id),
         **around(uow, login, filters),
     )
 

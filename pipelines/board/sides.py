@@ -32,12 +32,16 @@ class View:
 
 @dataclass(frozen=True)
 class Sides:
-    """How many leads of a pipeline each chip would show, up to a bound, and somebody's views."""
+    """How many leads of a pipeline each chip would show, up to a bound, and somebody's views.
+
+    `owner` is the name of whom a filter asks for, None where it asks for nobody of the clinic.
+    """
 
     mine: int
     unread: int
     stale: int
     views: Sequence[View]
+    owner: str | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Choices:
     services: Sequence[str]
 
 
-def sides(uow: UnitOfWork, stage_ids: Sequence[UUID], me: UUID) -> Sides:
+def sides(
+    uow: UnitOfWork, stage_ids: Sequence[UUID], me: UUID, owner_id: UUID | None = None
+) -> Sides:
     """Return what stands beside a board, with one statement."""
     row = uow.session.execute(
         select(
@@ -57,10 +63,11 @@ def sides(uow: UnitOfWork, stage_ids: Sequence[UUID], me: UUID) -> Sides:
             _count(uow, stage_ids, Filters(me, is_unread=True)),
             _count(uow, stage_ids, Filters(me, is_stale=True)),
             _views(uow, me),
+            _member(uow, owner_id),
         )
     ).one()
     views = [View(UUID(view_id), name, query) for view_id, name, query in row[3] or ()]
-    return Sides(row[0], row[1], row[2], views)
+    return Sides(row[0], row[1], row[2], views, row[4])
 
 
 def _count(uow: UnitOfWork, stage_ids: Sequence[UUID], filters: Filters) -> ScalarSelect[int]:
@@ -93,6 +100,17 @@ def _views(uow: UnitOfWork, me: UUID) -> ScalarSelect[Any]:
     return (
         select(func.json_agg(aggregate_order_by(view, col(SavedView.name))))
         .where(col(SavedView.clinic_id) == uow.clinic_id, col(SavedView.user_id) == me)
+        .scalar_subquery()
+    )
+
+
+def _member(uow: UnitOfWork, user_id: UUID | None) -> ScalarSelect[str]:
+    """Return the name of somebody who is or was in the clinic."""
+    return (
+        select(col(User.name))
+        .join(Membership, col(Membership.user_id) == col(User.id))
+        .where(col(Membership.clinic_id) == uow.clinic_id, col(User.id) == user_id)
+        .limit(1)
         .scalar_subquery()
     )
 

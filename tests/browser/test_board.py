@@ -211,6 +211,18 @@ def test_a_stage_brings_its_next_leads_as_one_scrolls(house: House) -> None:
         expect(new.get_by_role("link", name="More leads in this stage")).to_have_count(0)
 
 
+def test_a_filter_is_a_chip_and_who_comes_to_match_ends_that_nobody_does(board: Board) -> None:
+    board.page.goto(f"{board.page.url.split('?')[0]}?unread=1")
+    nobody = board.page.get_by_text("No leads match.")
+    expect(nobody).to_be_visible()
+    expect(board.column("New").get_by_text("None matches.")).to_be_visible()
+    board.house.do(mark_unread, board.house.do(add_lead, "Dora Lund"))
+    board.shows("New", "Dora Lund")
+    expect(nobody).to_be_hidden()
+    board.page.get_by_role("link", name="Remove the filter Unread").click()
+    board.shows("New", "Dora Lund", "Cleo Park", "Bea Kim", "Ana Mora")
+
+
 @pytest.fixture
 def phone(house: House) -> Iterator[Board]:
     """The board on a phone that is touched."""

@@ -221,6 +221,7 @@ def test_filters_show_and_count_what_they_say(
     [first, second, *_] = board(uow, None, Filters(ME, source="walk_in")).columns
     assert [(one.leads, one.value_cents) for one in (first, second)] == [(1, 70), (1, 70)]
     beside = sides(uow, list(stages.values()), ME)
+    assert beside.owner is None
     assert (beside.mine, beside.unread, beside.stale) == (1, 1, 0)
     offered = choices(uow)
     assert (offered.sources, offered.services) == (["form", "walk_in"], ["Veneers"])
@@ -261,3 +262,4 @@ def test_a_card_knows_its_owner_by_name(runtime: Runtime, clinic: UUID) -> None:
         [card] = board(uow, None, ALL).columns[0].cards
         assert (card.owner, card.phone) == ("Kim Reyes", None)
         assert (kim.id, "Kim Reyes") in choices(uow).team
+        assert sides(uow, [], ME, kim.id).owner == "Kim Reyes"

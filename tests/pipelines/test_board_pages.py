@@ -1,5 +1,6 @@
 """The board's pages: what they show to whom, without JavaScript and to its scripts."""
 
+import html
 import re
 from collections.abc import Iterator
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from tests.conftest import Drain
 from tests.support.browsing import Browser
 from tests.support.houses import House, cheap_app, furnish
 
+SET_FILTER = re.compile(r'href="([^"]*)"><span[^>]*>Remove the filter </span>([^<]*?) ?<')
 SCRIPT = {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
 
 
@@ -150,6 +152,13 @@ def test_the_form_of_filters_leads_to_what_it_says(house: House) -> None:
     assert '<option value="Veneers">Veneers</option>' in page
     blank = "owner=&source=google_ads&service=&mine="
     assert "Robin Vale" in house.page(f"/pipeline?pipeline={pipeline}&{blank}")
+    shown = html.unescape(house.page(f"/pipeline?pipeline={pipeline}&source=google_ads&unread=1"))
+    assert {words: href for href, words in SET_FILTER.findall(shown)} == {
+        "Source: Google Ads": f"/pipeline?pipeline={pipeline}&unread=1",
+        "Unread": f"/pipeline?pipeline={pipeline}&source=google_ads",
+    }
+    assert "None matches." in shown
+    assert "No lead is in this stage." not in shown
     nobody = house.page(f"/pipeline?source=elsewhere&owner={uuid4()}")
     assert "No leads match." in nobody
     assert "Robin Vale" not in nobody
