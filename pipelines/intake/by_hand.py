@@ -15,7 +15,7 @@ from crm.compliance.wordings import default_text, default_wording
 from crm.core.errors import N_, Invalid
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel
+from crm.web.forms import FormModel, OptionalId
 from pipelines.intake.accepting import Accepted, accept_requests
 from pipelines.intake.arrived import (
     AppointmentRequestIn,
@@ -27,7 +27,7 @@ from pipelines.intake.arrived import (
     PhoneText,
     wrong_addresses,
 )
-from pipelines.models import RequestForm
+from pipelines.models import Pipeline, RequestForm, Stage
 
 CHANNEL = "desk"
 """Followed by the id of the user who wrote it down."""
@@ -40,9 +40,14 @@ AGREED_BY: Mapping[Came, str] = {"walk_in": "in_person", "phone_call": "phone"}
 READ_AGAIN = N_("The words have changed: read them out again, and tick it if they agree.")
 NO_PHONE_TO_TEXT = N_("To be texted they need a phone number; otherwise leave this unticked.")
 
+TAKES_NONE = N_("This pipeline takes no new leads; choose another.")
+
 
 class NewLeadForm(FormModel):
-    """What the front desk writes down; `key` makes two sendings of it one request."""
+    """What the front desk writes down; `key` makes two sendings of it one request.
+
+    Without a pipeline it is for the default one.
+    """
 
     key: UUID = Field(default_factory=new_id)
     came: Came = "walk_in"
@@ -51,6 +56,7 @@ class NewLeadForm(FormModel):
     email: EmailText = None
     language: Language = "en"
     service: Line = None
+    pipeline: OptionalId = None
     message: LongText = None
     sms_care_en: Annotated[str, Field(max_length=10)] = ""
     sms_care_es: Annotated[str, Field(max_length=10)] = ""
@@ -82,6 +88,21 @@ def services_offered(uow: UnitOfWork) -> list[str]:
     return list(dict.fromkeys(service for services in offered for service in services))
 
 
+def pipelines_offered(uow: UnitOfWork) -> list[tuple[UUID, str]]:
+    """Return the pipelines that take new leads by id and name, the default one first."""
+    taking = select(Stage.pipeline_id).where(
+        col(Stage.clinic_id) == uow.clinic_id,
+        col(Stage.kind) == "open",
+        col(Stage.removed_at).is_(None),
+    )
+    rows = uow.session.execute(
+        select(Pipeline.id, Pipeline.name)
+        .where(col(Pipeline.clinic_id) == uow.clinic_id, col(Pipeline.id).in_(taking))
+        .order_by(col(Pipeline.is_default).desc(), col(Pipeline.position), col(Pipeline.id))
+    )
+    return [(pipeline_id, name) for pipeline_id, name in rows]
+
+
 def take_down(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID) -> Accepted:
     """Accept what somebody told a user; consent is recorded with the words that were read out.
 
@@ -93,6 +114,8 @@ def take_down(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
         wrong[f"sms_care_{form.language}"] = NO_PHONE_TO_TEXT
     elif form.agreed_in and not (is_shown and form.language in form.agreed_in):
         wrong[f"sms_care_{form.language}"] = READ_AGAIN
+    if form.pipeline and form.pipeline not in dict(pipelines_offered(uow)):
+        wrong["pipeline"] = TAKES_NONE
     if wrong:
         raise Invalid(fields=wrong)
     [accepted] = accept_requests(uow, [_incoming(uow, form, clinic, user_id)])
@@ -113,6 +136,7 @@ def _incoming(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
         # What is changed after Back is another request; a double click is the same one.
         idempotency_key=f"{form.key}:{sha256(content.encode()).hexdigest()[:16]}",
         channel=f"{CHANNEL}:{user_id}",
+        pipeline_id=form.pipeline,
         body=content,
         region=clinic.region,
         default_language=clinic.language,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from crm.accounts.deps import ClinicUow, SignedIn, own_uow, require
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.web.forms import Rejected, shows_again
+from crm.web.forms import OptionalId, Rejected, shows_again
 from crm.web.htmx import is_htmx, lead_to
 from crm.web.language import _
 from crm.web.pages import see_other
@@ -19,6 +19,7 @@ from pipelines.intake.by_hand import (
     NewLeadForm,
     consent_texts,
     fingerprint,
+    pipelines_offered,
     services_offered,
     take_down,
 )
@@ -33,9 +34,12 @@ Writer = Annotated[SignedIn, require("leads:write")]
 
 
 @router.get("/leads/new", name="intake:new_lead")
-def new_lead(request: Request, uow: ClinicUow, login: Writer) -> Response:
-    """Show the form of a new lead."""
-    values = {"key": new_id(), "came": "walk_in", "language": login.recognised.clinic.language}
+def new_lead(
+    request: Request, uow: ClinicUow, login: Writer, pipeline: OptionalId = None
+) -> Response:
+    """Show the form of a new lead; `pipeline` is the one whose board it was asked for on."""
+    language = login.recognised.clinic.language
+    values = {"key": new_id(), "came": "walk_in", "language": language, "pipeline": pipeline}
     return _form(request, uow, values)
 
 
@@ -68,6 +72,7 @@ def _form(
         "values": values,
         "came": [(value, _(label)) for value, label in CAME.items()],
         "services": [(name, name) for name in services_offered(uow)],
+        "pipelines": pipelines_offered(uow),
         "languages": LANGUAGE_NAMES,
         "texts": texts,
         "words_shown": shown,

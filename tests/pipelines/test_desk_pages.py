@@ -3,7 +3,7 @@
 import json
 import re
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import Response
@@ -13,6 +13,7 @@ from crm.accounts.models import User
 from crm.compliance.models import Consent, ConsentWording
 from pipelines.models import AppointmentRequest, Lead
 from pipelines.notices.models import NoticeMark
+from pipelines.structure import start_pipeline
 from pipelines.tasks.models import Task
 from tests.support.browsing import Browser, hidden_fields
 from tests.support.houses import House, email_of
@@ -196,6 +197,25 @@ def test_a_known_patient_asks_again_on_the_open_lead(house: House) -> None:
     answer = new_lead(house.signed_in())
     assert answer.headers["location"] == f"/leads/{lead_id}"
     assert len(house.all(Lead)) == 1
+
+
+def test_a_lead_goes_into_the_pipeline_on_whose_board_it_was_asked_for(house: House) -> None:
+    browser = house.signed_in()
+    assert 'name="pipeline"' not in browser.get("/leads/new").text
+    other = str(house.do(start_pipeline, "Recall").id)
+    link = f"/leads/new?pipeline={other}"
+    assert f'href="{link}"' in browser.get(f"/pipeline?pipeline={other}").text
+    assert f'<option value="{other}" selected>Recall' in browser.get(link).text
+    assert new_lead(browser, pipeline=other).status_code == 303
+    assert new_lead(browser, phone="(212) 555-0178").status_code == 303
+    assert [str(lead.pipeline_id) == other for lead in house.all(Lead)] == [True, False]
+
+
+def test_a_pipeline_that_takes_no_leads_is_refused(house: House) -> None:
+    answer = new_lead(house.signed_in(), pipeline=str(uuid4()))
+    assert answer.status_code == 422
+    assert "This pipeline takes no new leads" in answer.text
+    assert house.all(Lead) == []
 
 
 def test_a_double_click_is_one_request(house: House) -> None:
