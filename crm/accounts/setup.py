@@ -68,10 +68,16 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
         return Response(status_code=401, headers={"HX-Refresh": "true"})
     path = path_of(request, "accounts:sign_in")
     # Only the path: a query may hold what somebody searched for. A write is not repeated.
-    if request.method not in SAFE_METHODS or request.url.path == "/":
-        return RedirectResponse(path, 303)
-    response = RedirectResponse(f"{path}?{urlencode({'next': request.url.path})}", 303)
-    if SESSION_COOKIE in request.cookies:
-        words = _("You were signed out. Sign in to go on where you were.")
+    is_read = request.method in SAFE_METHODS
+    has_next = is_read and request.url.path != "/"
+    response = RedirectResponse(
+        f"{path}?{urlencode({'next': request.url.path})}" if has_next else path, 303
+    )
+    if SESSION_COOKIE in request.cookies and (has_next or not is_read):
+        words = (
+            _("You were signed out. Sign in to go on where you were.")
+            if is_read
+            else _("You were signed out, and what you sent last was not saved. Sign in again.")
+        )
         flash(response, web_of(request).signer, words, "plain")
     return response

@@ -1,8 +1,8 @@
 """What people type: text that can be stored, forms without unknown fields, forms shown again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -110,10 +110,14 @@ class FormModel(InputModel):
 
 @dataclass(frozen=True)
 class Rejected:
-    """A form that was refused: what was typed, and what is wrong with it."""
+    """A form that was refused: what was typed, and what is wrong with it.
+
+    `several` has all values of each field, `values` the last one.
+    """
 
     problem: Problem
     values: Mapping[str, str]
+    several: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def errors(self) -> Mapping[str, str]:
@@ -133,12 +137,11 @@ class Rejected:
             typed = await request.form()
         except (HTTPException, RuntimeError):
             return cls(problem, {})
-        values = {
-            name: value
-            for name, value in typed.items()
-            if isinstance(value, str) and name not in _GUARD_FIELDS
-        }
-        return cls(problem, values)
+        several: dict[str, list[str]] = {}
+        for name, value in typed.multi_items():
+            if isinstance(value, str) and name not in _GUARD_FIELDS:
+                several.setdefault(name, []).append(value)
+        return cls(problem, {name: values[-1] for name, values in several.items()}, several)
 
 
 def shows_again(show: Callable[[Request, Rejected], Response]) -> Any:

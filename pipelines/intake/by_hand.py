@@ -38,6 +38,7 @@ CAME: Mapping[Came, str] = {"walk_in": N_("They are here"), "phone_call": N_("Th
 AGREED_BY: Mapping[Came, str] = {"walk_in": "in_person", "phone_call": "phone"}
 
 READ_AGAIN = N_("The words have changed: read them out again, and tick it if they agree.")
+READ_IN_THEIRS = N_("They agreed in another language: read these out, and tick it if they agree.")
 NO_PHONE_TO_TEXT = N_("To be texted they need a phone number; otherwise leave this unticked.")
 
 TAKES_NONE = N_("This pipeline takes no new leads; choose another.")
@@ -110,9 +111,11 @@ def take_down(uow: UnitOfWork, form: NewLeadForm, clinic: Clinic, user_id: UUID)
     """
     wrong = wrong_addresses(form.phone, form.email, clinic.region)
     is_shown = form.words_shown == fingerprint(consent_texts(clinic))
-    if form.agreed_in and not form.phone:
+    if form.agreed_in and form.language not in form.agreed_in:
+        wrong[f"sms_care_{form.language}"] = READ_IN_THEIRS
+    elif form.agreed_in and not form.phone:
         wrong[f"sms_care_{form.language}"] = NO_PHONE_TO_TEXT
-    elif form.agreed_in and not (is_shown and form.language in form.agreed_in):
+    elif form.agreed_in and not is_shown:
         wrong[f"sms_care_{form.language}"] = READ_AGAIN
     if form.pipeline and form.pipeline not in dict(pipelines_offered(uow)):
         wrong["pipeline"] = TAKES_NONE

@@ -141,7 +141,10 @@ def edit_request_form(
     form.wordings = _wordings(uow, clinic.name, words.wordings)
     form.name, form.pipeline_id = words.name.strip(), words.pipeline_id
     form.services, form.sites = services, sites
-    form.asks = {name: ask for name, ask in words.asks.items() if ask != ASKS[name][0]}
+    asks = dict(words.asks)
+    if asks.get("email") == "left_out":
+        asks["phone"] = "needed"
+    form.asks = {name: ask for name, ask in asks.items() if ask != ASKS[name][0]}
     form.texts = {place: text for place, text in words.texts.items() if text}
     form.version += 1
     uow.session.flush()
@@ -237,8 +240,6 @@ def find_form(uow: UnitOfWork, form_id: UUID, language: str) -> ShownForm:
 def asks_of(form: RequestForm) -> dict[str, str]:
     """Return how a form asks for each field; for the service only where it offers some."""
     asks = {name: form.asks.get(name, ways[0]) for name, ways in ASKS.items()}
-    if asks["email"] == "left_out":
-        asks["phone"] = "needed"
     if not form.services:
         asks["service"] = "left_out"
     return asks

@@ -27,23 +27,26 @@ class TooEarly(Invalid):
     title = N_("It would arrive at night")
 
 
-CONFIRMED = (SomebodyAnswers.code, TooEarly.code)
-"""What is refused once: whoever says so again sends it anyway."""
+CONFIRMED = frozenset({SomebodyAnswers.code, TooEarly.code})
+"""What is said against a text once; whoever wants it all the same sends it anyway."""
+
+NIGHT = N_("Choose another time, or send it anyway.")
 
 
 @dataclass(frozen=True)
 class Draft:
     """What shall be sent, and what whoever sends it had seen.
 
-    `seen` is the last text by hand on the page; `due_at` is for a text for later, which a reply or
-    a booking withdraws unless it is pinned.
+    `confirmed` are the codes of what was said against it and is overruled. `seen` is the last text
+    by hand on the page; `due_at` is for a text for later, which a reply or a booking withdraws
+    unless it is pinned.
     """
 
     body: str = field(repr=False)
     key: str
     address_id: UUID | None = None
     seen: UUID | None = None
-    is_confirmed: bool = False
+    confirmed: frozenset[str] = frozenset()
     due_at: datetime | None = None
     is_pinned: bool = False
 
@@ -56,8 +59,7 @@ def send_from_page(uow: UnitOfWork, composer: Composer, draft: Draft) -> UUID:
     sheet = composer.sheet
     if composer.barrier is not None:
         raise Invalid(composer.barrier.reason, field="body")
-    if not draft.is_confirmed:
-        _ask_if_answered(composer, draft)
+    _ask_if_answered(composer, draft)
     phone = next((one for one in composer.phones if one.id == draft.address_id), composer.to)
     text_id = send_staff_text(
         uow,
@@ -75,24 +77,27 @@ def send_from_page(uow: UnitOfWork, composer: Composer, draft: Draft) -> UUID:
 
 def _ask_if_answered(composer: Composer, draft: Draft) -> None:
     sheet = composer.sheet
-    if sheet.claimant is not None:
+    if sheet.claimant is not None and SomebodyAnswers.code not in draft.confirmed:
         raise SomebodyAnswers(
-            _("%(name)s is writing to them now.", name=sheet.claimant.name), field="is_confirmed"
+            _("%(name)s is writing to them now.", name=sheet.claimant.name), field="anyway"
         )
     last = sheet.last_by_hand
     if last is not None and last.id != draft.seen and last.origin_id != sheet.me:
         raise SomebodyAnswers(
             _("%(name)s wrote to them while you were writing.", name=last.writer or "?"),
-            field="is_confirmed",
+            field="anyway",
         )
 
 
 def _when(uow: UnitOfWork, composer: Composer, draft: Draft) -> When:
+    may_be_night = TooEarly.code in draft.confirmed
     if draft.due_at is None:
+        if composer.opens_at is not None and not may_be_night:
+            raise TooEarly(NIGHT, field="anyway")
         return When(uow.now + UNDO_FOR)
     if draft.due_at <= uow.now:
         raise Invalid(N_("This time is over; choose a later one."), field="later_at")
     opening = composer.opening(draft.due_at)
-    if opening != draft.due_at and not draft.is_confirmed:
-        raise TooEarly(N_("Choose another time, or send it anyway."), field="later_at")
+    if opening != draft.due_at and not may_be_night:
+        raise TooEarly(NIGHT, field="later_at")
     return When(draft.due_at, is_overtakable=not draft.is_pinned)

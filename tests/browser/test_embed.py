@@ -20,7 +20,7 @@ __all__ = ["house", "listening", "settings"]
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
-WORDS = "<p>Words of the clinic's own site.</p>" * 20
+WORDS = "<p>Words of the clinic's own site.</p>" * 60
 
 
 @contextmanager
@@ -98,6 +98,8 @@ def test_the_first_form_moves_nobodys_page_and_has_no_ground_of_its_own(house: H
     with site_of(house) as address, open_page(1280, 700) as page:
         page.goto(address)
         frame = form_in(page)
+        frame.wait_for_load_state()
+        assert top(page) > 700
         assert page.evaluate("scrollY") == 0
         ground = "getComputedStyle(document.body).backgroundColor"
         assert frame.evaluate(ground) == "rgba(0, 0, 0, 0)"

@@ -124,7 +124,20 @@ def test_what_is_taken_back_on_the_timeline_is_offered_no_longer(lead_page: Page
     expect(messages.get_by_role("button", name="Undo")).to_be_visible()
     page.locator("#timeline").get_by_role("button", name="Undo").first.click()
     expect(messages.get_by_text("The text was taken back.")).to_be_visible()
-    expect(messages.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(messages.get_by_role("button", name="Undo")).to_have_count(0, timeout=2_000)
+
+
+def test_a_note_that_was_removed_is_put_back(lead_page: Page) -> None:
+    page, timeline = lead_page, lead_page.locator("#timeline")
+    page.get_by_role("tab", name="Note").click()
+    page.get_by_label("Note for the team").fill("Prefers mornings")
+    page.keyboard.press("Control+Enter")
+    note = timeline.get_by_role("listitem").filter(has_text="Prefers mornings")
+    note.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("The note was removed.")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    expect(timeline.get_by_text("Prefers mornings")).to_be_visible()
 
 
 def test_details_are_changed_where_they_stand(lead_page: Page) -> None:

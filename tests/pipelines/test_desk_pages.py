@@ -244,7 +244,7 @@ def test_a_double_click_is_one_request(house: House) -> None:
         ({"phone": "12"}, "This phone number cannot be right."),
         ({"phone": "", "email": "a@b.example", "sms_care_en": "1"}, "they need a phone number"),
         ({"sms_care_en": "1", "words_shown": "old"}, "read them out again"),
-        ({"sms_care_en": "1", "language": "es"}, "read them out again"),
+        ({"sms_care_en": "1", "language": "es"}, "They agreed in another language"),
     ],
 )
 def test_a_wrong_lead_is_shown_again_with_its_input(

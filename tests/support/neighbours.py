@@ -98,7 +98,13 @@ def _answer(house: House, lead_id: UUID) -> None:
     browser, page = house.signed_in(), f"/leads/{lead_id}"
     phone = {"address_id": own_id(house, "address_id") or "", "key": str(uuid4())}
     browser.submit(page, f"{page}/calls", outcome="voicemail", **phone)
-    browser.submit(page, f"{page}/messages", body="See you soon", anyway="now", **phone)
+    browser.submit(
+        page,
+        f"{page}/messages",
+        body="See you soon",
+        anyway="somebody_answers,too_early now",
+        **phone,
+    )
 
 
 def _furnish_more(uow: UnitOfWork) -> None:

@@ -81,6 +81,7 @@ def _page(
         rejected.problem.status if rejected else 200,
         problem=rejected.problem if rejected else None,
         typed=rejected.values if rejected else {},
+        chosen=rejected.several.get("scopes", ()) if rejected else SCOPES,
         keys=[(key, _state(key, uow)) for key in api_keys(uow)],
         scopes=SCOPES,
         lives=[(value, _(label)) for value, label in LIVES.items()],

@@ -82,12 +82,12 @@
     htmx.ajax("POST", url, { values, source: document.body, swap: "none" });
   }
 
-  // It may be taken back elsewhere on the page, too.
-  document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (!detail.successful) return;
-    const toasts = [...region().children];
-    const undone = toasts.find((box) => box.dataset.undoes === detail.requestConfig.path);
-    undone?.dispatchEvent(new Event("undone"));
+  // It may be taken back elsewhere on the page, too: then it is offered no longer.
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    const { path, verb } = detail.requestConfig;
+    const undone = [...region().children].filter((box) => verb === "post" && box.dataset.undoes === path);
+    const isDone = () => detail.xhr.status < 400 && undone.forEach((box) => box.dispatchEvent(new Event("undone")));
+    detail.xhr.addEventListener("load", isDone);
   });
 
   document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
@@ -158,8 +158,9 @@
         menu.querySelector("summary").focus();
         return;
       }
-      // Out of a field, single keys work.
-      if (event.target.matches(typing) && !event.target.closest("dialog")) event.target.blur();
+      // Out of a text, single keys work. What has a list of its own, or composes a letter, needs Esc.
+      const isText = event.target.matches("textarea, input:not([list])");
+      if (isText && !event.isComposing && !event.target.closest("dialog")) event.target.blur();
       return;
     }
     const isShortcut = document.body.dataset.keys !== "off" && !event.target.closest(typing);

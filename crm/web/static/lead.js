@@ -108,6 +108,11 @@
     }
   }
 
+  // What a phone's composer covers, the page has as room below its end.
+  const bar = new ResizeObserver(([{ target }]) => {
+    document.documentElement.style.setProperty("--composer", `${target.offsetHeight}px`);
+  });
+
   // A phone's composer has one line until somebody writes. It stays open then: what shrinks while
   // something on it is pressed takes that away from under the finger.
   document.addEventListener("focusin", ({ target }) => {
@@ -119,6 +124,8 @@
     if (chosen) show(chosen);
     lastKept = by("body")?.value ? by("body").value : null;
     count();
+    bar.disconnect();
+    bar.observe(by("composer"));
   }
 
   document.addEventListener("click", (event) => {
@@ -162,7 +169,7 @@
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
     if (asker?.closest(`#${target.id}`)) return;
-    if (target.id === "lead-consent" && target.querySelector("details[open]")) {
+    if (target.matches("#lead-consent:has(details[open]), #lead-details:has(.detail.is-open)")) {
       event.detail.shouldSwap = false;
     }
     if (target.id === "composer") carryOver(target, fragment);
@@ -183,11 +190,14 @@
   // A part that is replaced gives its focus on to the one that takes its place.
   let focused = "";
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    if (event.detail.target.contains(document.activeElement)) focused = document.activeElement.id;
+    const { activeElement } = document;
+    if (!event.detail.target.contains(activeElement)) return;
+    focused = activeElement.id || activeElement.closest("details.menu")?.querySelector("summary").id || "";
   });
   document.addEventListener("htmx:load", (event) => {
     const part = event.detail.elt;
     if (part.id === "composer") setUp();
+    if (part.id === "lead-head") backToTheBoard();
     if (part.id === "count") count(); // The server counted what it was sent, and more is typed since.
     const open = part.id === "lead-details" && part.querySelector("[data-focus]");
     const next = open || (focused && part.querySelector(`[id="${focused}"]`));

@@ -1,11 +1,13 @@
 """Texts from a lead's page: sent, kept for later, kept as a draft, taken back."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
@@ -42,6 +44,30 @@ router = APIRouter(include_in_schema=False)
 Sender = Annotated[SignedIn, require("messages:send")]
 
 
+@dataclass(frozen=True)
+class Anyway:
+    """What the button of a refused text says: which words against it count no more, and when."""
+
+    codes: frozenset[str]
+    due_at: datetime | None
+
+    @classmethod
+    def read(cls, value: object) -> "Anyway | None":
+        """Return what `str` wrote, None for nothing. Raises ValueError."""
+        if not value:
+            return None
+        codes, _sep, when = str(value).partition(" ")
+        due_at = None if when == "now" else datetime.fromisoformat(when)
+        if not CONFIRMED.issuperset(codes.split(",")) or (due_at and due_at.tzinfo is None):
+            raise ValueError(value)
+        return cls(frozenset(codes.split(",")), due_at)
+
+    def __str__(self) -> str:
+        """Return it as the button carries it."""
+        when = self.due_at.isoformat() if self.due_at else "now"
+        return f"{','.join(sorted(self.codes))} {when}"
+
+
 class TextForm(FormModel):
     """What is written to a patient, and what the button says: now, later, or a template's words."""
 
@@ -54,7 +80,7 @@ class TextForm(FormModel):
     later_at: Annotated[datetime | None, BLANK_IS_NONE] = None
     template_id: OptionalId = None
     is_pinned: bool = False
-    anyway: Annotated[Literal["now"] | datetime | None, BLANK_IS_NONE] = None
+    anyway: Annotated[Any, BeforeValidator(Anyway.read)] = None
 
     def due_at(self, zone: ZoneInfo) -> datetime | None:
         """Return when it shall leave, None for now; a time as typed is the reader's.
@@ -62,7 +88,8 @@ class TextForm(FormModel):
         Raises Invalid where a later time is wanted and none is given.
         """
         if self.anyway is not None:
-            return None if self.anyway == "now" else self.anyway
+            due_at: datetime | None = self.anyway.due_at
+            return due_at
         if self.at is None and self.act == "later" and self.later_at is None:
             raise Invalid(N_("Choose the day and the time."), field="later_at")
         at = self.at or (self.later_at if self.act == "later" else None)
@@ -75,7 +102,7 @@ class TextForm(FormModel):
             key=str(self.key),
             address_id=self.address_id,
             seen=self.seen,
-            is_confirmed=self.anyway is not None,
+            confirmed=self.anyway.codes if self.anyway else frozenset(),
             due_at=self.due_at(zone),
             is_pinned=self.is_pinned,
         )
@@ -85,7 +112,9 @@ def _show_again(request: Request, rejected: Rejected) -> Response:
     anyway = None
     if rejected.problem.code in CONFIRMED:
         form = TextForm.model_validate(rejected.values)
-        anyway = form.due_at(ZoneInfo(frame_of(request).zone))
+        before = form.anyway.codes if form.anyway else frozenset()
+        due_at = form.due_at(ZoneInfo(frame_of(request).zone))
+        anyway = Anyway(before | {rejected.problem.code}, due_at)
     return again(request, rejected, ["composer"], View(rejected=rejected, anyway=anyway))
 
 

@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 Mover = Annotated[SignedIn, require("leads:move")]
 
-CHANGED: tuple[Part, ...] = ("head", "timeline")
+CHANGED: tuple[Part, ...] = ("head", "timeline", "details")
 
 
 class StageForm(FormModel):

@@ -65,7 +65,7 @@ AGREED_BY = {"in_person": ASKED_BY["in_person"], "phone": ASKED_BY["phone"]}
 class View:
     """What of a lead's page is wanted: a tab of the timeline, what is edited, what was refused.
 
-    `anyway` is when a refused text was to leave, None for now.
+    `anyway` is what a button says that sends a refused text all the same, as its `due_at` and str.
     """
 
     tab: Tab = "all"
@@ -75,7 +75,7 @@ class View:
     editing: Detail | None = None
     address_id: UUID | None = None
     rejected: Rejected | None = None
-    anyway: datetime | None = None
+    anyway: Any = None
 
 
 PLAIN = View()

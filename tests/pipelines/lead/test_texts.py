@@ -113,7 +113,9 @@ def test_what_is_for_later_keeps_to_the_day_unless_confirmed(house: House, lead_
     late = {"act": "later", "later_at": "2027-02-02T22:30"}
     assert send(browser, lead_id, "Hello", **late) == 422
     assert send(browser, lead_id, "Hello", act="later", later_at="2027-02-01T12:00") == 422
-    assert send(browser, lead_id, "Hello", **late, anyway="2027-02-02T22:30:00-05:00") == 303
+    assert (
+        send(browser, lead_id, "Hello", **late, anyway="too_early 2027-02-02T22:30:00-05:00") == 303
+    )
     [text] = by_hand(house)
     assert text.due_at == datetime(2027, 2, 2, 22, 30, tzinfo=NEW_YORK)
 
@@ -157,7 +159,33 @@ def test_a_refused_time_is_forgotten_by_whoever_sends_now(house: House, lead_id:
     answer = olivia.submit(page, f"{page}/messages", body="Hi", key=str(uuid4()), at=at)
     assert answer.status_code == 422
     assert 'type="hidden" name="at"' not in answer.text
-    assert f'name="anyway" value="{at}"' in answer.text
+    assert f'name="anyway" value="somebody_answers {at}"' in answer.text
+
+
+def test_whoever_writes_over_a_colleague_is_still_asked_about_the_night(
+    house: House, lead_id: UUID
+) -> None:
+    dana, olivia = house.signed_in(), house.signed_in("owner")
+    keep(dana, lead_id, "H")
+    at = "2027-02-03T03:00:00-05:00"
+    assert send(olivia, lead_id, "Hi", at=at) == 422
+    assert send(olivia, lead_id, "Hi", anyway=f"somebody_answers {at}") == 422
+    assert send(olivia, lead_id, "Hi", anyway=f"too_early {at}") == 422
+    assert by_hand(house) == []
+    assert send(olivia, lead_id, "Hi", anyway=f"somebody_answers,too_early {at}") == 303
+
+
+@pytest.mark.parametrize("wrong", ["now", "nobody now", "too_early", "too_early 2027-02-03T03:00"])
+def test_only_what_was_said_is_overruled(house: House, lead_id: UUID, wrong: str) -> None:
+    assert send(house.signed_in(), lead_id, "Hi", anyway=wrong) == 422
+    assert by_hand(house) == []
+
+
+def test_a_page_from_before_the_night_sends_nothing_in_it(house: House, lead_id: UUID) -> None:
+    browser = house.signed_in()
+    house.set_clock("2027-02-02 22:00")
+    assert send(browser, lead_id, "Hi") == 422
+    assert send(browser, lead_id, "Hi", anyway="too_early now") == 303
 
 
 @pytest.mark.parametrize("is_pinned", [False, True])
@@ -261,7 +289,7 @@ def test_the_second_of_two_writers_confirms(house: House, lead_id: UUID) -> None
     page = f"/leads/{lead_id}"
     assert "Dana Flores is writing to them now." in olivia.get(page).text
     assert send(olivia, lead_id, "Hello") == 422
-    assert send(olivia, lead_id, "Hello", anyway="now") == 303
+    assert send(olivia, lead_id, "Hello", anyway="somebody_answers now") == 303
     # Who claimed first is told that somebody was faster.
     answer = dana.submit(page, f"{page}/messages", body="Hello", key=str(uuid4()))
     assert answer.status_code == 422
