@@ -43,7 +43,7 @@ def test_a_move_that_came_late_shows_where_the_lead_is(house: House, lead_id: UU
     late = {**browser.guards(page), "to_stage_id": stages["Booked"], "version": "1"}
     answer = browser.post(f"{page}/stage", data=late, headers=HTMX)
     assert answer.status_code == 409
-    assert re.search(r'is-here"[^>]*>\s*<span>Contacted', answer.text)
+    assert re.search(r'is-here"[^>]*>\s*<span[^>]*>Contacted', answer.text)
     assert "Changed by someone else" in answer.headers["HX-Trigger"]
     # Without scripts one is back on the page, with the reason.
     assert post(browser, lead_id, "stage", to_stage_id=stages["Booked"], version="1") == 303

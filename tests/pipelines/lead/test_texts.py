@@ -182,8 +182,8 @@ def test_only_what_was_said_is_overruled(house: House, lead_id: UUID, wrong: str
 
 
 def test_a_page_from_before_the_night_sends_nothing_in_it(house: House, lead_id: UUID) -> None:
-    browser = house.signed_in()
     house.set_clock("2027-02-02 22:00")
+    browser = house.signed_in()
     assert send(browser, lead_id, "Hi") == 422
     assert send(browser, lead_id, "Hi", anyway="too_early now") == 303
 
