@@ -179,7 +179,7 @@ def test_a_server_that_is_away_or_slow_is_told_as_long_as_it_is(info: dict[str, 
         button = page.get_by_role("dialog").get_by_role("button", name="Add task")
         page.route("**/tasks", lambda route: route.abort())
         button.click()
-        expect(page.get_by_text("Not saved.")).to_be_visible()
+        expect(page.get_by_text("Check the connection")).to_be_visible()
         expect(button).not_to_have_attribute("aria-busy", "true")
 
         page.unroute("**/tasks")
@@ -189,7 +189,7 @@ def test_a_server_that_is_away_or_slow_is_told_as_long_as_it_is(info: dict[str, 
         expect(button).to_have_attribute("aria-busy", "true")
         held[0].continue_()
         expect(page.get_by_role("link", name="Order wire")).to_be_visible()
-        expect(page.get_by_text("Not saved.")).to_have_count(0)
+        expect(page.get_by_text("Check the connection")).to_have_count(0)
 
 
 def test_the_bell_tells_of_a_request_and_forgets_it(info: dict[str, Any]) -> None:

@@ -153,6 +153,20 @@
     if (wanted.length || !ids.length) read(wanted);
   });
 
+  // Moves and their undoing overlap, and are answered in any order: a later one may have told of
+  // more, so what overlapped is read again.
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    const { path, verb } = detail.requestConfig;
+    const [, id] = path.match(/\/leads\/([^/]+)\/move/) ?? [];
+    if (verb !== "post" || !id) return;
+    const at = ++moves;
+    detail.xhr.addEventListener("loadend", () => {
+      const isAlone = moves === at;
+      moves += 1;
+      if (!isAlone) read([id]);
+    });
+  });
+
   // Moves. `busy` holds the leads whose move is under way: they are left alone until it is known.
 
   const busy = new Map();
@@ -176,12 +190,7 @@
     const id = idOf(card);
     const query = board.dataset.query && `?${board.dataset.query}`;
     card.classList.add("lead-moving");
-    const at = ++moves;
     const done = (event) => {
-      const isAlone = moves === at;
-      moves += 1;
-      // Another move's answer may have come first, and told of more.
-      if (!isAlone) read([id]);
       card.removeEventListener("htmx:afterRequest", done);
       busy.delete(id);
       card.classList.remove("lead-moving");
