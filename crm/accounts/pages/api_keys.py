@@ -75,6 +75,7 @@ def revoke(request: Request, uow: ClinicUow, key_id: UUID) -> Response:
 def _page(
     request: Request, uow: UnitOfWork, fresh: str | None = None, rejected: Rejected | None = None
 ) -> Response:
+    is_wrong = rejected is not None and rejected.problem.status == 422
     return render(
         request,
         "accounts/api_keys.html",
@@ -86,7 +87,8 @@ def _page(
         scopes=SCOPES,
         lives=[(value, _(label)) for value, label in LIVES.items()],
         fresh=fresh,
-        next_id=new_id(),
+        # A form that is mended makes the key that it was to make; one that was made is another.
+        next_id=(rejected.id("key_id") if rejected and is_wrong else None) or new_id(),
     )
 
 
