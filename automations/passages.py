@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from automations.models import Automation, Enrollment, SequenceVersion, StepRun
@@ -20,6 +21,7 @@ from automations.versions import definitions
 from automations.wording import exit_words, skip_words
 from crm.accounts.models import Clinic
 from crm.contacts.models import Contact
+from crm.contacts.queries import join_person
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.composing import merge_values
@@ -107,20 +109,18 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
 
 
 def _whose(uow: UnitOfWork, lead_id: UUID) -> Any:
-    its = and_(
-        col(Contact.clinic_id) == col(Lead.clinic_id), col(Contact.id) == col(Lead.contact_id)
-    )
-    return (
+    person = aliased(Contact)
+    query: Any = (
         select(
-            *(col(Contact.name), col(Contact.language), col(Lead.service)),
+            *(col(person.name), col(person.language), col(Lead.service)),
             col(Clinic.name).label("clinic_name"),
             col(Clinic.phone).label("clinic_phone"),
         )
         .select_from(Lead)
-        .join(Contact, its)
         .join(Clinic, col(Clinic.id) == col(Lead.clinic_id))
         .where(col(Lead.clinic_id) == uow.clinic_id, col(Lead.id) == lead_id)
     )
+    return join_person(query, Lead, person)
 
 
 def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:

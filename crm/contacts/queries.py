@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, and_, case, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, select
+from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.core.uow import UnitOfWork
+
+Rows = TypeVar("Rows", bound=Select[Any])
 
 _contacts: Any = Contact.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
@@ -34,6 +37,18 @@ def canonical_of(contact: Any) -> ColumnElement[UUID]:
     database does not know that it tells nothing of the rows it is given.
     """
     return case((contact.merged_into_id.is_(None), contact.id), else_=contact.merged_into_id)
+
+
+def join_person(query: Rows, of: Any, person: Any, *, isouter: bool = False) -> Rows:
+    """Join as `person`, an alias of `Contact`, whom a row's `contact_id` stands for, after merges.
+
+    With `isouter` also rows that are about nobody are kept.
+    """
+    its = and_(col(Contact.clinic_id) == col(of.clinic_id), col(Contact.id) == col(of.contact_id))
+    canonical = and_(
+        col(person.clinic_id) == col(Contact.clinic_id), col(person.id) == canonical_of(Contact)
+    )
+    return query.join(Contact, its, isouter=isouter).join(person, canonical, isouter=isouter)
 
 
 def canonical_ids(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from crm.accounts.models import User
 from crm.contacts.models import Address, Contact, ContactAddress
-from crm.contacts.queries import canonical_of
+from crm.contacts.queries import join_person
 from crm.core.bulk import among
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
@@ -223,8 +223,7 @@ def _matching(uow: UnitOfWork, filters: Filters, *columns: Any) -> Select[Any]:
 def _cards() -> Select[*tuple[Any, ...]]:
     """Return the select of cards in their order: the fields of `Card`, and `Stage` for filters."""
     person = aliased(Contact)
-    canonical = canonical_of(Contact)
-    return (
+    query = (
         select(
             *(col(Lead.stage_id), col(Lead.id), col(Lead.rank), col(person.name)),
             *(col(Lead.source), col(Lead.service), col(Lead.value_cents)),
@@ -232,14 +231,10 @@ def _cards() -> Select[*tuple[Any, ...]]:
             *(col(Lead.version), col(User.name), _phone()),
         )
         .join(Stage, _same(Stage, "id", Lead, "stage_id"))
-        .join(Contact, _same(Contact, "id", Lead, "contact_id"))
-        .join(
-            person,
-            and_(col(person.clinic_id) == col(Contact.clinic_id), col(person.id) == canonical),
-        )
         .outerjoin(User, col(User.id) == col(Lead.owner_id))
         .order_by(col(Lead.rank).desc(), col(Lead.id).desc())
     )
+    return join_person(query, Lead, person)
 
 
 def _phone() -> ScalarSelect[Any]:

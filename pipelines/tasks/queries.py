@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from crm.accounts.models import Clinic, User
 from crm.contacts.models import Contact
-from crm.contacts.queries import canonical_of
+from crm.contacts.queries import join_person
 from crm.core.asking import Asking
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
@@ -125,14 +125,7 @@ def one_task(uow: UnitOfWork, task_id: UUID) -> TaskRow:
 def _rows(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
     """Return the select of the fields of `TaskRow`, the title encrypted."""
     person = aliased(Contact)
-    its = and_(
-        col(Contact.clinic_id) == col(Task.clinic_id), col(Contact.id) == col(Task.contact_id)
-    )
-    canonical = and_(
-        col(person.clinic_id) == col(Contact.clinic_id),
-        col(person.id) == canonical_of(Contact),
-    )
-    return (
+    query = (
         select(
             col(Task.id),
             col(Task.title),
@@ -146,10 +139,9 @@ def _rows(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
             col(Task.version),
         )
         .outerjoin(User, col(User.id) == col(Task.assignee_id))
-        .outerjoin(Contact, its)
-        .outerjoin(person, canonical)
         .where(col(Task.clinic_id) == uow.clinic_id)
     )
+    return join_person(query, Task, person, isouter=True)
 
 
 def _read(uow: UnitOfWork, query: Select[*tuple[Any, ...]]) -> list[TaskRow]:

@@ -61,6 +61,10 @@ class Practice:
         """Add a contact, who uses the phone; return the id."""
         return self.do(_person, phone, language)
 
+    def merge(self, contact_id: UUID, into: UUID) -> None:
+        """Let one contact stand for another."""
+        self.do(lambda uow: setattr(uow.get(Contact, contact_id), "merged_into_id", into))
+
     def lead(self, contact_id: UUID, source: str = "form") -> UUID:
         """Create a lead, which emits its event; return the id."""
         return self.do(create_leads, [NewLead(contact_id, source=source)])[0].id

@@ -13,7 +13,6 @@ from automations.events import EnrollmentEnded
 from automations.exits import exit_reason
 from automations.models import Enrollment
 from crm.compliance.events import AddressSuppressed
-from crm.contacts.models import Contact
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, decode
 from crm.core.uow import UnitOfWork
@@ -26,11 +25,6 @@ def suppressed(address_id: UUID, channel: str = "sms") -> AddressSuppressed:
     return AddressSuppressed(
         order_key=address_id, address_id=address_id, channel=channel, reason="stop"
     )
-
-
-def merge(uow: UnitOfWork, old: UUID, new: UUID) -> None:
-    uow.get(Contact, old).merged_into_id = new
-    uow.session.flush()
 
 
 def moved(to_kind: str) -> LeadStageChanged:
@@ -141,7 +135,7 @@ def test_a_reply_ends_the_sequences_of_who_was_merged(practice: Practice) -> Non
     old, new = practice.person("+12125550178"), practice.person(PHONE)
     practice.lead(old)
     practice.work()
-    practice.do(merge, old, new)
+    practice.merge(old, into=new)
     practice.emit(text_from(address(practice)))
     practice.work()
 
@@ -228,7 +222,7 @@ def test_an_opt_out_of_who_was_merged_meanwhile_ends_a_late_sequence(practice: P
     kept, merged = practice.person(PHONE), practice.person("+12125550188")
     practice.lead(merged)
     [late] = [decode(row) for row in practice.told(LeadCreated)]
-    practice.do(merge, merged, kept)
+    practice.merge(merged, into=kept)
     practice.emit(suppressed(address(practice)))
     practice.do(lambda uow: follow_leads.run(uow, [late]))
     assert reasons(practice) == ["opted_out"]

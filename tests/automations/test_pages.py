@@ -187,6 +187,23 @@ def test_what_waits_for_a_text_or_comes_to_its_end_says_so(
     assert "/end" not in panel
 
 
+def test_the_next_text_is_shown_as_who_was_merged_reads_it(
+    practice: Practice, signed_in: Callable[..., Browser]
+) -> None:
+    practice.do(
+        add_template, "Bilingual", {"en": "Hi {{ first_name }}", "es": "Hola {{ first_name }}"}
+    )
+    practice.publish("A", CREATED, DAY, {"kind": "send_text", "template": "Bilingual"})
+    kept, merged = practice.person(language="es"), practice.person("+12125550188")
+    lead_id = practice.lead(merged)
+    practice.work()
+    practice.merge(merged, into=kept)
+
+    panel = signed_in().get(f"/leads/{lead_id}/enrollments").text
+
+    assert re.search(r'<p class="said">Hola \w+', panel)
+
+
 def test_a_lead_without_sequences_says_so_in_the_readers_language(
     practice: Practice, signed_in: Callable[..., Browser]
 ) -> None:

@@ -13,6 +13,7 @@ from crm.web.language import _
 from crm.web.pages import see_other
 from crm.web.paths import path_of
 from pipelines.actions import Move, move_leads, undo_move
+from pipelines.board.move_pages import UndoForm
 from pipelines.lead.pages.parts import Done, Part, View, again, answer
 from pipelines.models import Stage
 
@@ -28,12 +29,6 @@ class StageForm(FormModel):
 
     to_stage_id: UUID
     lost_reason_id: OptionalId = None
-    version: int
-
-
-class UndoForm(FormModel):
-    """Which version of the lead its last move made."""
-
     version: int
 
 
