@@ -1,12 +1,14 @@
 """Verbs of leads: create many, move many, ask again; a form calls them with one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
+from crm.accounts.models import Clinic
 from crm.core.asking import PLACES
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -16,6 +18,7 @@ from pipelines.events import LeadCreated, LeadRequestedAgain
 from pipelines.models import Lead, Pipeline, Stage
 from pipelines.moving import Move, lock_leads, move_leads, undo_move
 from pipelines.ranking import entry_rank
+from pipelines.replies import TERMS, due_at, wind_clocks
 
 __all__ = [
     "CreatedLead",
@@ -97,9 +100,14 @@ def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[CreatedLead]
         return []
     entries = _entry_stages(uow)
     created = [_place(new, entries) for new in leads]
+    due = _reply_times(uow, {entries[one.pipeline_id] for one in created})
     rows = [
         # The last one of a chunk came last, so it stands on top.
-        {**_row(uow, new, one), "rank": entry_rank(uow, len(leads) - number)}
+        {
+            **_row(uow, new, one),
+            "rank": entry_rank(uow, len(leads) - number),
+            "reply_due_at": due.get(one.pipeline_id),
+        }
         for number, (new, one) in enumerate(zip(leads, created, strict=True), start=1)
     ]
     uow.insert(Lead, rows)
@@ -120,10 +128,12 @@ def create_leads(uow: UnitOfWork, leads: Sequence[NewLead]) -> list[CreatedLead]
     return created
 
 
+_clinics: Any = Clinic.__table__  # type: ignore[attr-defined]
 _pipelines: Any = Pipeline.__table__  # type: ignore[attr-defined]
 _stages: Any = Stage.__table__  # type: ignore[attr-defined]
 _ENTRIES = (
-    select(_pipelines.c.id, _stages.c.id)
+    select(_pipelines.c.id, _stages.c.id.label("stage_id"), *TERMS)
+    .join(_clinics, _clinics.c.id == _pipelines.c.clinic_id)
     .join(
         _stages,
         (_stages.c.clinic_id == _pipelines.c.clinic_id)
@@ -139,20 +149,27 @@ _ENTRIES = (
 )
 
 
-def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, tuple[UUID, UUID]]:
-    """Return (pipeline, its first open stage) by pipeline, and the default one's under None."""
-    rows = uow.session.execute(_ENTRIES, PLACES.of(uow))
-    entries: dict[UUID | None, tuple[UUID, UUID]] = {}
-    for pipeline_id, stage_id in rows:
-        entries.setdefault(None, (pipeline_id, stage_id))
-        entries.setdefault(pipeline_id, (pipeline_id, stage_id))
+def _entry_stages(uow: UnitOfWork) -> dict[UUID | None, Row[Any]]:
+    """Return each pipeline's first open stage by pipeline, and the default one's under None."""
+    entries: dict[UUID | None, Row[Any]] = {}
+    for row in uow.session.execute(_ENTRIES, PLACES.of(uow)):
+        entries.setdefault(None, row)
+        entries.setdefault(row.id, row)
     return entries
 
 
-def _place(new: NewLead, entries: Mapping[UUID | None, tuple[UUID, UUID]]) -> CreatedLead:
+def _place(new: NewLead, entries: Mapping[UUID | None, Row[Any]]) -> CreatedLead:
     if new.pipeline_id not in entries:
         raise NoPipeline
-    return CreatedLead(new.id, new.contact_id, *entries[new.pipeline_id])
+    entry = entries[new.pipeline_id]
+    return CreatedLead(new.id, new.contact_id, entry.id, entry.stage_id)
+
+
+def _reply_times(uow: UnitOfWork, entries: Iterable[Row[Any]]) -> dict[UUID, datetime | None]:
+    """Return by pipeline when who asks now should have an answer; who is at the desk has one."""
+    if uow.principal.kind == "user":
+        return {}
+    return {entry.id: due_at(uow.now, entry) for entry in entries}
 
 
 def _row(uow: UnitOfWork, new: NewLead, created: CreatedLead) -> dict[str, object]:
@@ -192,3 +209,4 @@ def request_again(uow: UnitOfWork, again: Sequence[RequestedAgain]) -> None:
         )
         for request in again
     )
+    wind_clocks(uow, [request.lead_id for request in again])

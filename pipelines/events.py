@@ -49,6 +49,24 @@ class LeadPlaced(Event):
     stage_id: UUID
 
 
+class LeadReplyDueChanged(Event):
+    """Another time holds by which a patient should hear from somebody, or none. Order: the lead."""
+
+    name = "lead.reply_due_changed"
+
+
+class LeadReplyWaived(Event):
+    """Somebody said that what a patient asked or wrote needs no answer. Order key: the lead."""
+
+    name = "lead.reply_waived"
+
+
+class LeadReplyWanted(Event):
+    """Somebody took back that no answer is needed. Order key: the lead."""
+
+    name = "lead.reply_wanted"
+
+
 class LeadUnreadChanged(Event):
     """A patient's words wait on a lead to be read, or somebody read them. Order key: the lead."""
 

@@ -29,6 +29,11 @@ class Pipeline(ClinicScoped, table=True):
     name: str
     position: int = 0
     is_default: bool = False
+    reply_within_minutes: int | None = Field(
+        default=15,
+        sa_column_kwargs={"server_default": "15"},
+        description="By when a patient should be answered, in the clinic's hours; None: whenever.",
+    )
     version: int = _version()
     created_at: datetime
 
@@ -104,6 +109,14 @@ class Lead(ClinicScoped, table=True):
             "id",
             postgresql_where=text("owner_id IS NOT NULL"),
         ),
+        Index(
+            "ix_leads_reply_due",
+            "clinic_id",
+            "stage_id",
+            "rank",
+            "id",
+            postgresql_where=text("reply_due_at IS NOT NULL"),
+        ),
         Index("ix_leads_source", "clinic_id", "source", "stage_id", "rank", "id"),
         Index(
             "ix_leads_service",
@@ -140,6 +153,9 @@ class Lead(ClinicScoped, table=True):
     requested_at: datetime
     unread_at: datetime | None = Field(
         default=None, description="When the patient wrote what nobody has read yet."
+    )
+    reply_due_at: datetime | None = Field(
+        default=None, description="By when somebody should answer the patient; see `replies`."
     )
     version: int = 1
 

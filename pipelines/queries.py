@@ -113,3 +113,11 @@ def stages_with_leads(uow: UnitOfWork, pipeline_id: UUID) -> list[tuple[Stage, i
     )
     leads = {counter.id: counter.leads for counter in counters}
     return [(stage, leads.get(stage.id, 0)) for stage in ordered]
+
+
+def has_leads(uow: UnitOfWork, stage_id: UUID) -> bool:
+    """Return whether a lead stands in a stage."""
+    statement = select(col(Lead.id)).where(
+        col(Lead.clinic_id) == uow.clinic_id, col(Lead.stage_id) == stage_id
+    )
+    return uow.session.scalar(statement.limit(1)) is not None

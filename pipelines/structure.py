@@ -17,8 +17,8 @@ from crm.core.uow import UnitOfWork
 from crm.privacy.actions import audit
 from crm.web.language import _, ngettext
 from pipelines.actions import add_pipeline
-from pipelines.models import STAGE_KINDS, Lead, LostReason, Pipeline, Stage
-from pipelines.queries import lost_reasons, pipelines, stages
+from pipelines.models import STAGE_KINDS, LostReason, Pipeline, Stage
+from pipelines.queries import has_leads, lost_reasons, pipelines, stages
 
 FIRST_STAGES = (
     (N_("New"), "open"),
@@ -64,18 +64,25 @@ def start_pipeline(uow: UnitOfWork, name: str) -> Pipeline:
 
 
 def edit_pipeline(
-    uow: UnitOfWork, pipeline_id: UUID, version: int, name: str, *, is_default: bool
+    uow: UnitOfWork,
+    pipeline_id: UUID,
+    version: int,
+    name: str,
+    *,
+    is_default: bool,
+    reply_within_minutes: int | None,
 ) -> Pipeline:
-    """Rename a pipeline, and let requests that name no other come into it.
+    """Rename a pipeline, set what it promises, and let requests that name no other come into it.
 
-    The default one stops being it when another one becomes it. Raises NotFound, StaleVersion,
-    Invalid.
+    Clocks that run stay as they are; the default one stops being it when another one becomes it.
+    Raises NotFound, StaleVersion, Invalid.
     """
     lock_settings(uow)
     every = pipelines(uow)
     pipeline = _one(every, pipeline_id)
     _assert_fresh(pipeline, version)
     pipeline.name = _free_name(name, every, pipeline)
+    pipeline.reply_within_minutes = reply_within_minutes
     if is_default:
         for one in every:
             one.is_default = one is pipeline
@@ -118,7 +125,7 @@ def edit_stage(uow: UnitOfWork, stage_id: UUID, version: int, words: StageWords)
         raise Invalid(_(ADD_AGAIN), field="name")
     if stage.kind != _kind(words.kind):
         _hold(uow, stage)
-        if _has_leads(uow, stage.id):
+        if has_leads(uow, stage.id):
             raise Invalid(_("Leads stand in it: its kind stays. Move them first."), field="kind")
         _assert_entry_is_left(stage, here)
         stage.kind = words.kind
@@ -146,7 +153,7 @@ def remove_stage(uow: UnitOfWork, stage_id: UUID, uses: Sequence[StageUse]) -> S
     if stage.removed_at is not None:
         return stage
     _hold(uow, stage)
-    if _has_leads(uow, stage.id):
+    if has_leads(uow, stage.id):
         raise Conflict(_("Leads stand in this stage. Move them to another one first."))
     users = [name for use in uses for name in use(uow, stage.id)]
     if users:
@@ -272,13 +279,6 @@ def _hold(uow: UnitOfWork, stage: Stage) -> None:
         .where(col(Stage.clinic_id) == uow.clinic_id, col(Stage.id) == stage.id)
         .with_for_update()
     )
-
-
-def _has_leads(uow: UnitOfWork, stage_id: UUID) -> bool:
-    statement = select(col(Lead.id)).where(
-        col(Lead.clinic_id) == uow.clinic_id, col(Lead.stage_id) == stage_id
-    )
-    return uow.session.scalar(statement.limit(1)) is not None
 
 
 def _place(here: Sequence[Named], row: Named, place: int) -> None:

@@ -72,6 +72,17 @@ class TextWritten(Event):
     communication_id: UUID
 
 
+class StaffTextSettled(Event):
+    """A text that a person wrote left, or turned out later to have arrived or not.
+
+    Order key: the address.
+    """
+
+    name = "text.staff_settled"
+
+    communication_id: UUID
+
+
 class TextWithdrawn(Event):
     """A person took back a text that had not left. Order key: the address."""
 

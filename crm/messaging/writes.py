@@ -1,8 +1,7 @@
 """The statements of sending and settling, each for many rows and built once, to stay prepared."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import (
@@ -29,7 +28,6 @@ from sqlalchemy.types import DateTime, Uuid
 
 from crm.core.bulk import given
 from crm.core.uow import UnitOfWork
-from crm.messaging.events import CommunicationSettled
 from crm.messaging.models import Communication, Conversation
 
 _table: Any = Communication.__table__  # type: ignore[attr-defined]
@@ -59,30 +57,6 @@ def run(
         return []
     given = {"clinic": uow.clinic_id, "now": uow.now, "given": to_json(rows).decode(), **values}
     return uow.session.execute(statement, given).all()
-
-
-def tell_settled(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
-    """Tell who waits for these texts what became of them; the addresses are locked."""
-    uow.emit(
-        settled(row, "sent" if row.status in ("delivered", "undelivered") else row.status)
-        for row in rows
-        if row.status in ("sent", "delivered", "undelivered", "failed", "blocked")
-    )
-
-
-def settled(row: Row[Any], status: str, reason: str | None = None) -> CommunicationSettled:
-    """Return the event that tells what became of a text, by default for the row's own reason."""
-    return CommunicationSettled(
-        order_key=row.address_id,
-        contact_id=row.contact_id,
-        lead_id=row.lead_id,
-        cause=tuple(UUID(cause) for cause in row.cause),
-        communication_id=row.id,
-        status=status,
-        reason=reason or row.reason,
-        origin_kind=row.origin_kind,
-        origin_id=row.origin_id,
-    )
 
 
 def still_held(is_named: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -18,6 +18,9 @@ from crm.web.language import _, current_language
 
 COMPACT_FROM = 10_000_00  # minor units
 
+DUE_SOON = 120
+"""Seconds: when less than these are left, a clock says so."""
+
 # (clock, weekday and clock, day, day and year, everything), in CLDR patterns.
 _PATTERNS = {
     "en": ("h:mm a", "EEE h:mm a", "MMM d", "MMM d, y", "EEEE, MMMM d, y, h:mm a"),
@@ -110,6 +113,30 @@ def span(days: int = 0, hours: int = 0, minutes: int = 0) -> str:
     locale = current_language()
     told = [format_unit(count, f"duration-{unit}", locale=locale) for unit, count in parts if count]
     return format_list(told, locale=locale)
+
+
+def time_left(seconds: int) -> str:
+    """Return "6:36" of less than an hour, "2 h 5 m" of less than two days, else "3 d".
+
+    Of less than nothing it is "late 6:36".
+    """
+    patterns, some = clock_patterns(), abs(seconds)
+    if some < 3600:
+        time = f"{some // 60}:{some % 60:02}"
+    elif some < 2 * 86_400:
+        time = patterns["hours"].format(hours=some // 3600, minutes=some % 3600 // 60)
+    else:
+        time = patterns["days"].format(days=some // 86_400)
+    return patterns["late"].format(time=time) if seconds < 0 else time
+
+
+def clock_patterns() -> dict[str, str]:
+    """Return how `time_left` is written, for the script that lets clocks run (clock.js)."""
+    return {
+        "late": _("late {time}"),
+        "hours": _("{hours} h {minutes} m"),
+        "days": _("{days} d"),
+    }
 
 
 def clock(time: TimeOfDay, weekday: int | None = None) -> str:

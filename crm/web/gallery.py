@@ -1,6 +1,7 @@
 """A page of every macro in both themes, to look at and to test; only where a demo runs."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -26,4 +27,6 @@ def gallery(request: Request) -> Response:
         Entry(_("Text"), said, "robot", "out", _("Opted out"), "red", look="unsaid"),
         Entry(_("Stages"), "", "move", tone="blue"),
     ]
-    return render(request, "gallery.html", entries=entries)
+    now = datetime(2027, 2, 2, 15, tzinfo=UTC)
+    dues = [now + timedelta(seconds=left) for left in (-396, 60, 1340, 7_500, 260_000)]
+    return render(request, "gallery.html", entries=entries, now=now, dues=dues)

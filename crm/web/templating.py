@@ -74,6 +74,8 @@ def environment(folders: tuple[Path, ...]) -> Environment:
         looks=LOOKS,
     )
     env.filters.update(when=_when, phone=_phone, money=formats.money, initials=formats.initials)
+    env.filters.update(time_left=formats.time_left)
+    env.globals.update(clock_patterns=formats.clock_patterns, due_soon=formats.DUE_SOON)
     env.filters.update(clock=_clock, day=_day, ahead=_ahead, amount=formats.amount)
     return env
 

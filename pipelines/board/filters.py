@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import col
 
 from pipelines.models import Lead, Stage
+from pipelines.replies import PURSUED
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Filters:
     is_mine: bool = False
     is_unread: bool = False
     is_stale: bool = False
+    is_late: bool = False
     owner_id: UUID | None = None
     source: str | None = None
     service: str | None = None
@@ -35,6 +37,7 @@ class Filters:
             "mine": "1" if self.is_mine else "",
             "unread": "1" if self.is_unread else "",
             "stale": "1" if self.is_stale else "",
+            "late": "1" if self.is_late else "",
             "owner": str(self.owner_id or ""),
             "source": self.source or "",
             "service": self.service or "",
@@ -60,6 +63,8 @@ class Filters:
             found.append(col(lead.unread_at).is_not(None))
         if self.is_stale:
             found.append(is_stale(now, lead))
+        if self.is_late:
+            found += [col(lead.reply_due_at) < now, col(lead.stage_kind).in_(PURSUED)]
         if self.source:
             found.append(col(lead.source) == self.source)
         if self.service:

@@ -35,12 +35,13 @@ def filters_of(
     mine: Flag = False,
     unread: Flag = False,
     stale: Flag = False,
+    late: Flag = False,
     owner: OptionalId = None,
     source: OptionalText = None,
     service: OptionalText = None,
 ) -> Filters:
     """Return the filters that stand in the address."""
-    return Filters(login.user_id, mine, unread, stale, owner, source, service)
+    return Filters(login.user_id, mine, unread, stale, late, owner, source, service)
 
 
 Filtered = Annotated[Filters, Depends(filters_of)]

@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, any_, func, select, true, tuple_
+from sqlalchemy import (
+    Case,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    any_,
+    case,
+    func,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -19,6 +31,7 @@ from crm.core.uow import UnitOfWork
 from pipelines import counters
 from pipelines.board.filters import Filters
 from pipelines.models import Lead, Pipeline, Stage, StageCounter
+from pipelines.replies import PURSUED
 
 COLUMN = 25
 MOST_COUNTED = 500
@@ -39,6 +52,7 @@ class Card:
     stage_entered_at: datetime
     requested_at: datetime
     unread_at: datetime | None
+    reply_due_at: datetime | None
     version: int
     owner: str | None
     phone: str | None
@@ -228,13 +242,18 @@ def _cards() -> Select[*tuple[Any, ...]]:
             *(col(Lead.stage_id), col(Lead.id), col(Lead.rank), col(person.name)),
             *(col(Lead.source), col(Lead.service), col(Lead.value_cents)),
             *(col(Lead.stage_entered_at), col(Lead.requested_at), col(Lead.unread_at)),
-            *(col(Lead.version), col(User.name), _phone()),
+            *(_reply_due(), col(Lead.version), col(User.name), _phone()),
         )
         .join(Stage, _same(Stage, "id", Lead, "stage_id"))
         .outerjoin(User, col(User.id) == col(Lead.owner_id))
         .order_by(col(Lead.rank).desc(), col(Lead.id).desc())
     )
     return join_person(query, Lead, person)
+
+
+def _reply_due() -> Case[Any]:
+    """Return by when a lead should be answered that is pursued; nobody waits on the others."""
+    return case((col(Lead.stage_kind).in_(PURSUED), col(Lead.reply_due_at)))
 
 
 def _phone() -> ScalarSelect[Any]:

@@ -40,6 +40,7 @@ class Sides:
     mine: int
     unread: int
     stale: int
+    late: int
     views: Sequence[View]
     owner: str | None
 
@@ -62,12 +63,13 @@ def sides(
             _count(uow, stage_ids, Filters(me, is_mine=True)),
             _count(uow, stage_ids, Filters(me, is_unread=True)),
             _count(uow, stage_ids, Filters(me, is_stale=True)),
+            _count(uow, stage_ids, Filters(me, is_late=True)),
             _views(uow, me),
             _member(uow, owner_id),
         )
     ).one()
-    views = [View(UUID(view_id), name, query) for view_id, name, query in row[3] or ()]
-    return Sides(row[0], row[1], row[2], views, row[4])
+    views = [View(UUID(view_id), name, query) for view_id, name, query in row[4] or ()]
+    return Sides(row[0], row[1], row[2], row[3], views, row[5])
 
 
 def _count(uow: UnitOfWork, stage_ids: Sequence[UUID], filters: Filters) -> ScalarSelect[int]:

@@ -12,6 +12,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.states import NEEDS_PERSON
 from pipelines.lead.actions import CLAIMED_FOR, SEEN_FOR
 from pipelines.lead.asking import asked
+from pipelines.replies import PURSUED
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Sheet:
     def stage(self) -> Any:
         """The stage where the lead stands."""
         return next(stage for stage in self.stages if stage.id == self.lead.stage_id)
+
+    @property
+    def reply_due_at(self) -> datetime | None:
+        """By when the patient should be answered, of a lead that is pursued."""
+        due_at: datetime | None = self.lead.reply_due_at
+        return due_at if self.lead.stage_kind in PURSUED else None
 
     @property
     def owner_name(self) -> str:

@@ -10,6 +10,7 @@ from sqlmodel import col
 from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, Found, TimelineSource
+from pipelines.events import LeadReplyWaived, LeadReplyWanted
 from pipelines.lead.details import NAMES
 from pipelines.lead.events import LeadDetailChanged, LeadTagged, LeadUntagged, NoteAdded
 from pipelines.lead.models import Note, Tag
@@ -33,24 +34,32 @@ def _notes(uow: UnitOfWork, events: Sequence[NoteAdded], found: Found) -> Mappin
     }
 
 
-Changed = LeadTagged | LeadUntagged | LeadDetailChanged
+Changed = LeadTagged | LeadUntagged | LeadDetailChanged | LeadReplyWaived | LeadReplyWanted
 
 
 def _read_tags(uow: UnitOfWork, events: Sequence[Changed]) -> Mapping[str, Any]:
-    ids = {event.tag_id for event in events if not isinstance(event, LeadDetailChanged)}
+    ids = {event.tag_id for event in events if isinstance(event, LeadTagged | LeadUntagged)}
     mine = (col(Tag.clinic_id) == uow.clinic_id, col(Tag.id).in_(ids))
     return {"tags": select(col(Tag.id), col(Tag.name)).where(*mine)} if ids else {}
 
 
 def _changes(_uow: UnitOfWork, events: Sequence[Changed], found: Found) -> Mapping[UUID, Entry]:
     tags = {row.id: row.name for row in found.get("tags", ())}
-    return {event.id: Entry(_title(event, tags), icon="tag") for event in events}
+    return {event.id: Entry(_title(event, tags), icon=_icon(event)) for event in events}
+
+
+def _icon(event: Changed) -> str:
+    return "clock" if isinstance(event, LeadReplyWaived | LeadReplyWanted) else "tag"
 
 
 def _title(event: Changed, tags: Mapping[UUID, str]) -> str:
     if isinstance(event, LeadDetailChanged):
         what = next((name for field, name in NAMES.items() if field == event.field), event.field)
         return _("%(detail)s changed", detail=_(what))
+    if isinstance(event, LeadReplyWaived):
+        return _("No reply needed")
+    if isinstance(event, LeadReplyWanted):
+        return _("Reply needed after all")
     name = tags.get(event.tag_id, "?")
     if isinstance(event, LeadTagged):
         return _("Tagged “%(name)s”", name=name)
@@ -59,5 +68,6 @@ def _title(event: Changed, tags: Mapping[UUID, str]) -> str:
 
 NOTES = TimelineSource((NoteAdded,), _notes, "notes", _read_notes)
 CHANGES = TimelineSource(
-    (LeadTagged, LeadUntagged, LeadDetailChanged), _changes, "changes", _read_tags
+    (LeadTagged, LeadUntagged, LeadDetailChanged, LeadReplyWaived, LeadReplyWanted),
+    *(_changes, "changes", _read_tags),
 )

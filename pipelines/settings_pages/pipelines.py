@@ -4,12 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, own_uow
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel, Rejected, shows_again
+from crm.web.forms import BLANK_IS_NONE, FormModel, Rejected, shows_again
 from crm.web.language import _
 from crm.web.pages import see_other
 from pipelines import queries, structure
@@ -25,11 +25,15 @@ from pipelines.settings_pages.parts import (
 router = APIRouter()
 
 
+Minutes = Annotated[Annotated[int, Field(ge=1, le=1440)] | None, BLANK_IS_NONE]
+
+
 class PipelineForm(FormModel):
-    """A pipeline's name, and whether requests come into it that name no other."""
+    """A pipeline's name, what it promises, and whether requests come into it that name no other."""
 
     name: Name
     is_default: Annotated[bool, BeforeValidator(lambda value: value == "yes")] = False
+    reply_within_minutes: Minutes = None
     version: Version = 1
 
 
@@ -70,7 +74,11 @@ def _pipeline(
     request: Request, uow: UnitOfWork, pipeline_id: UUID, rejected: Rejected | None = None
 ) -> Response:
     row = uow.get(Pipeline, pipeline_id)
-    stored = {"name": row.name, "is_default": "yes" if row.is_default else ""}
+    stored = {
+        "name": row.name,
+        "is_default": "yes" if row.is_default else "",
+        "reply_within_minutes": str(row.reply_within_minutes or ""),
+    }
     stages = queries.stages_with_leads(uow, pipeline_id)
     entry = next((stage.id for stage, _leads in stages if stage.kind == "open"), None)
     return render_form(
@@ -95,8 +103,8 @@ def _pipeline_again(request: Request, rejected: Rejected) -> Response:
 def save_pipeline(
     request: Request, uow: ClinicUow, pipeline_id: UUID, form: Annotated[PipelineForm, Form()]
 ) -> Response:
-    """Rename a pipeline, or make it the one that requests come into."""
-    structure.edit_pipeline(uow, pipeline_id, form.version, form.name, is_default=form.is_default)
+    """Change a pipeline's name and promise, or make it the one that requests come into."""
+    structure.edit_pipeline(uow, pipeline_id, **form.model_dump())
     message = _("The pipeline is saved.")
     return see_other(
         request, "pipelines:pipeline_settings", message=message, pipeline_id=pipeline_id

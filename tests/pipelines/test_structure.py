@@ -75,7 +75,8 @@ def test_a_pipeline_starts_with_stages_and_the_first_one_takes_the_requests(here
 def test_another_pipeline_becomes_the_default_one(here: Clinic) -> None:
     other = here.do(structure.start_pipeline, "Implants")
     with here.runtime.database.transaction(here.clinic, SYSTEM) as uow:
-        structure.edit_pipeline(uow, other.id, 1, "Implants", is_default=True)
+        promise = {"is_default": True, "reply_within_minutes": None}
+        structure.edit_pipeline(uow, other.id, 1, "Implants", **promise)
 
     with here.runtime.database.transaction(here.clinic, SYSTEM) as uow:
         assert [row.name for row in queries.pipelines(uow) if row.is_default] == ["Implants"]

@@ -56,11 +56,13 @@ class Scales:
             self._wire.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
 
     def weigh(self, url: str) -> Weight:
-        """Load a page as for the first time."""
+        """Load a page as for the first time. Raises RuntimeError where it does not come."""
         self._wire.send("Network.clearBrowserCache")
         self._kinds.clear()
         self._bytes.clear()
-        self._page.goto(url, wait_until="load")
+        answer = self._page.goto(url, wait_until="load")
+        if answer is None or not answer.ok:
+            raise RuntimeError(f"{url} was not shown")
         self._page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
         painted = self._page.evaluate(_ENTRIES, "largest-contentful-paint")
         shifts = self._page.evaluate(_ENTRIES, "layout-shift")

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, select, tuple_, update
 from crm.compliance.actions import lock_addresses, revoke_consents, suppress_as_told
 from crm.compliance.queries import latest_consents
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.models import Communication
 from crm.privacy.actions import audit
 
@@ -63,7 +63,7 @@ def void_for_address(uow: UnitOfWork, address_id: UUID) -> None:
         .values(status="voided", reason="suppressed", settled_at=uow.now, **free)
         .returning(*writes.TOLD)
     )
-    uow.emit(writes.settled(row, row.status) for row in voided)
+    uow.emit(telling.settled(row, row.status) for row in voided)
 
 
 def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:

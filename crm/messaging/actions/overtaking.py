@@ -11,7 +11,7 @@ from crm.compliance.actions import lock_addresses
 from crm.compliance.gate import Overtaken
 from crm.core.bulk import among, each_its_own
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.actions.staff import VOIDED
 from crm.messaging.models import Communication
 
@@ -53,4 +53,4 @@ def withdraw_overtaken(
         .values({**VOIDED, "reason": reason, "settled_at": uow.now})
         .returning(*writes.TOLD)
     )
-    uow.emit(writes.settled(row, row.status) for row in voided)
+    uow.emit(telling.settled(row, row.status) for row in voided)

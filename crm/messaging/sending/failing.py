@@ -9,7 +9,7 @@ from sqlalchemy import select
 from crm.compliance.actions import lock_addresses
 from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.models import Communication
 from crm.messaging.states import GAVE_UP
 
@@ -26,4 +26,4 @@ def failing(uow: UnitOfWork, ids: Sequence[UUID]) -> Callable[[], None]:
         select(*writes.TOLD).where(_text.clinic_id == uow.clinic_id, among(_text.id, list(ids)))
     ).all()
     lock_addresses(uow, [row.address_id for row in rows])
-    return lambda: uow.emit(writes.settled(row, "failed", GAVE_UP) for row in rows)
+    return lambda: uow.emit(telling.settled(row, "failed", GAVE_UP) for row in rows)

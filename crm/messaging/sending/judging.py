@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from crm.compliance.gate import LOOK_AGAIN, Allow, Block, decide
 from crm.compliance.windows import TABLE_OF
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.channels.base import Channels
 from crm.messaging.facts import Candidate
 from crm.messaging.sending.words import Unsayable, words
@@ -80,7 +80,7 @@ def write(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> None:
     stopped = [verdict for verdict in verdicts if not verdict.may_leave]
     blocked = [_row(verdict) for verdict in stopped if verdict.until is None]
     held = [{**_row(verdict), "until": verdict.until} for verdict in stopped if verdict.until]
-    writes.tell_settled(uow, writes.run(uow, writes.BLOCK, blocked, token=token))
+    telling.tell_settled(uow, writes.run(uow, writes.BLOCK, blocked, token=token))
     for row in writes.run(uow, writes.DEFER, held, token=token):
         uow.tell("communication.held", lead_id=row.lead_id, contact_id=row.contact_id)
 

@@ -10,7 +10,7 @@ from crm.compliance.gate import LOOK_AGAIN
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.core.work import backoff
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.channels.base import Accepted, NoAnswer, OutboundMessage, Refused, Result
 from crm.messaging.settling.failures import REASONS, Failure, heed
 from crm.messaging.settling.statuses import match_stored
@@ -45,7 +45,7 @@ def record(uow: UnitOfWork, settings: Settings, landed: Sequence[Landed]) -> Non
     """Write down results, under the locks of their addresses; safe to run twice."""
     rows = [_row(uow, settings, flight, result) for flight, result in landed]
     told = writes.run(uow, writes.RECORD, rows)
-    writes.tell_settled(uow, told)
+    telling.tell_settled(uow, told)
     match_stored(uow, [row.provider_id for row in told if row.provider_id])
     heed(
         uow,

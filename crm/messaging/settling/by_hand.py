@@ -12,7 +12,7 @@ from crm.compliance.actions import lock_addresses
 from crm.core.bulk import among
 from crm.core.errors import N_, Conflict
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.models import Communication
 from crm.messaging.states import NEEDS_PERSON, NOT_SENT
 from crm.privacy.actions import audit
@@ -56,7 +56,8 @@ def settle_by_hand(uow: UnitOfWork, communication_id: UUID, *, was_sent: bool) -
     }
     told = writes.run(uow, writes.APPLY, [outcome])
     # Of one that was given up everybody has been told.
-    writes.tell_settled(uow, told if is_open else [])
+    telling.tell_settled(uow, told if is_open else [])
+    telling.tell_staff_texts(uow, [] if is_open else told)
     audit(uow, "communication.settled", "communication", row.id, was_sent=was_sent)
     return row
 

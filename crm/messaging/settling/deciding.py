@@ -12,7 +12,7 @@ from crm.core.bulk import among
 from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.core.work import Claim, backoff
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.channels.base import Found
 from crm.messaging.models import Communication
 from crm.messaging.settling.asking import Answer, CannotAsk, Question, Unreachable
@@ -51,7 +51,7 @@ def write_answers(
         if question.row.id not in found
     ]
     told = writes.run(uow, writes.SETTLE, rows, token=claim.token)
-    writes.tell_settled(uow, told)
+    telling.tell_settled(uow, told)
     queues = {question.row.id: question.row.queue for question, _ in answers}
     for row in told:
         if row.status == "queued":

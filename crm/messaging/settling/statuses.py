@@ -19,7 +19,7 @@ from crm.compliance.actions import lock_addresses
 from crm.core.bulk import among
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
-from crm.messaging import writes
+from crm.messaging import telling, writes
 from crm.messaging.channels.refusals import action_for
 from crm.messaging.events import DeliveryReported
 from crm.messaging.models import Communication, ProviderStatus
@@ -195,7 +195,8 @@ def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
     changes = [change for row in locked if (change := _change(row, by_text[row.id])) is not None]
     was = {row.id: row for row in locked}
     told = writes.run(uow, writes.APPLY, changes)
-    writes.tell_settled(uow, [row for row in told if _is_open(was[row.id])])
+    telling.tell_settled(uow, [row for row in told if _is_open(was[row.id])])
+    telling.tell_staff_texts(uow, [row for row in told if not _is_open(was[row.id])])
     _report(uow, [(was[row.id], row) for row in told])
     _follow_up(uow, [(was[row.id], row) for row in told])
 

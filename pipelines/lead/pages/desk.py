@@ -22,6 +22,7 @@ from pipelines.lead import actions
 from pipelines.lead.models import Note
 from pipelines.lead.pages.parts import Done, View, again, answer, show_parts
 from pipelines.models import Lead
+from pipelines.replies import waive_reply, want_reply
 from pipelines.unread import mark_read
 
 router = APIRouter(include_in_schema=False)
@@ -197,3 +198,22 @@ def be_here(request: Request, uow: ClinicUow, login: Reader, lead_id: UUID) -> R
     if not is_htmx(request):
         return see_other(request, "pipelines:lead", lead_id=lead_id)
     return show_parts(request, uow, login, lead_id, ("here",))
+
+
+@router.post("/leads/{lead_id}/reply/waive", name="pipelines:waive_reply")
+def waive(
+    request: Request,
+    uow: ClinicUow,
+    login: Writer,
+    lead_id: UUID,
+    form: Annotated[UndoForm, Form()],
+) -> Response:
+    """Note that the patient needs no answer, or take that back."""
+    if form.is_undo:
+        want_reply(uow, lead_id)
+        done = Done(_("A reply is due again."), ("head", "timeline"))
+        return answer(request, uow, login, lead_id, done)
+    waive_reply(uow, lead_id)
+    undo = Undo(path_of(request, "pipelines:waive_reply", lead_id=lead_id), {"is_undo": "true"})
+    done = Done(_("No reply is due."), ("head", "timeline"), undo)
+    return answer(request, uow, login, lead_id, done)
