@@ -1,6 +1,8 @@
 """The board in a real browser: cards move by drag, by key and by menu, and nothing is lost."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -51,6 +53,26 @@ def test_a_card_is_dragged_to_another_stage_and_back_by_undo(board: Board) -> No
     board.shows("New", "Cleo Park", "Bea Kim", "Ana Mora")
     board.shows("Contacted")
     assert board.stands("Bea Kim") == "New"
+
+
+def test_a_clock_runs_out_before_ones_eyes(board: Board) -> None:
+    [bea] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
+    [lead] = board.house.all(Lead, col(Lead.contact_id) == bea.id)
+
+    def soon(uow: UnitOfWork) -> None:
+        uow.get(Lead, lead.id).reply_due_at = uow.now + timedelta(seconds=4)
+
+    board.house.do(soon)
+    board.hears(lead.id)
+    clock = board.card("Bea Kim").locator(".due")
+    expect(clock).to_contain_text("Reply due in 0:0")
+    expect(clock).to_have_text(re.compile("late 0:0[1-9]"))
+    expect(clock).to_have_class(re.compile("due-late"))
+    # The server says the same, and the chip counts it.
+    board.page.reload()
+    expect(board.card("Bea Kim").locator(".due")).to_contain_text("late 0:")
+    board.page.get_by_role("link", name="Late 1").click()
+    board.shows("New", "Bea Kim")
 
 
 def test_a_card_is_dragged_to_another_place_and_stays_there(board: Board) -> None:

@@ -51,6 +51,8 @@ def lead_page(info: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[
 def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
     page, hands = lead_page, Hands(lead_page)
     composer, timeline = page.locator("#composer"), page.locator("#timeline")
+    clock = page.locator("#lead-head").get_by_text("Reply due in")
+    expect(clock).to_be_visible()
     # A template in two clicks, and what it costs is told before the third.
     hands.choose(page.get_by_label("Insert template"), 1)
     expect(composer.get_by_label("Text to Maria Garcia")).to_have_value(re.compile("Maria"))
@@ -68,6 +70,7 @@ def test_a_lead_is_answered_called_and_noted(lead_page: Page) -> None:
     expect(timeline.get_by_text("Delivered").or_(timeline.get_by_text("Sent")).first).to_be_visible(
         timeout=30_000
     )
+    expect(clock).to_have_count(0)
     # A call in two clicks.
     hands = Hands(page)
     hands.click(composer.get_by_role("tab", name="Log a call"))
@@ -100,6 +103,16 @@ def test_a_lead_is_answered_and_called_by_keys_alone(lead_page: Page) -> None:
     hands.reach(composer.get_by_role("button", name="No answer"))
     hands.press("Enter")
     expect(timeline.get_by_text("No answer")).to_be_visible()
+
+
+def test_no_reply_is_needed_until_that_is_undone(lead_page: Page) -> None:
+    page = lead_page
+    clock = page.locator("#lead-head").get_by_text("Reply due in")
+    page.get_by_role("button", name="No reply needed").click()
+    expect(clock).to_have_count(0)
+    expect(page.locator("#timeline")).to_contain_text("No reply needed")
+    page.get_by_role("region", name="Messages").get_by_role("button", name="Undo").click()
+    expect(clock).to_be_visible()
 
 
 def test_a_lead_is_moved_where_it_is_read_and_back_by_a_key(lead_page: Page) -> None:
