@@ -19,6 +19,7 @@ from crm.core.uow import UnitOfWork
 from pipelines.actions import Move, move_leads
 from pipelines.lead.details import Change, change_detail
 from pipelines.models import LostReason, Stage
+from pipelines.replies import waive_reply
 from tests.browser.site import Site, Theme
 from tests.conftest import Drain
 from tests.support.houses import House, cheap_app, furnish
@@ -43,6 +44,12 @@ STAGES = (
 )
 SOURCES = ("google_ads", "form", "referral", "meta_ads", "phone_call", "walk_in", "form")
 SERVICES = ("Check-up and cleaning", "New patient visit", "Something else")
+TODAY = 18
+"""From which of them on people have just asked."""
+
+FORGOTTEN = (15, 16)
+"""Who of the others still waits for an answer."""
+
 _DATABASE = "frontdesk_pictures"
 _QUALITY = 70
 
@@ -100,7 +107,8 @@ def _receive_people(house: House, drain: Drain) -> None:
         email = f"{name.replace(' ', '.').lower()}@mail.example"
         lead_id = house.ask(phone, name=name, email=email, service=service, source=source)
         drain()
-        house.runtime.clock.advance(hours=7)
+        is_today = number >= TODAY
+        house.runtime.clock.advance(**({"minutes": 4} if is_today else {"hours": 7}))
         if number % 3 == 2:
             house.receive("Thursday after 4 works for me.", phone)
         house.do(change_detail, lead_id, Change("value", str(400 + number * 137 % 3200)))
@@ -110,6 +118,8 @@ def _receive_people(house: House, drain: Drain) -> None:
         if stage != "New":
             house.do(_move, lead_id, stage)
         drain()
+        if not is_today and number not in FORGOTTEN:
+            house.do(waive_reply, lead_id)
     _talk(house, drain, lead_id, phone)
 
 
