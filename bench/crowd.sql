@@ -76,7 +76,7 @@ SELECT
     %(clinic)s, lead_id, contact_id, (stage).pipeline_id, (stage).id, (stage).kind, entered_at,
     extract(epoch FROM entered_at), source, '{}', 'New patient visit', value_cents,
     CASE WHEN n %% 2 = 0 THEN %(owner)s::uuid END, at, at,
-    CASE WHEN n %% 20 = 0 AND (stage).kind IN ('open', 'booked') THEN at + interval '15 minutes' END, 1
+    CASE WHEN n %% 20 = 0 THEN at + interval '15 minutes' END, 1
 FROM people;
 
 INSERT INTO stage_counters (clinic_id, id, leads, value_cents)

@@ -13,12 +13,13 @@ from crm.core.asking import PLACES
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from pipelines import counters
+from pipelines.clocks import TERMS
 from pipelines.errors import NoPipeline
 from pipelines.events import LeadCreated, LeadRequestedAgain
 from pipelines.models import Lead, Pipeline, Stage
 from pipelines.moving import Move, lock_leads, move_leads, undo_move
 from pipelines.ranking import entry_rank
-from pipelines.replies import TERMS, due_at, wind_clocks
+from pipelines.replies import due_at, wind_clocks
 
 __all__ = [
     "CreatedLead",

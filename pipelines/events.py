@@ -1,5 +1,6 @@
 """What happens to leads."""
 
+from datetime import datetime
 from uuid import UUID
 
 from crm.core.events import Event
@@ -56,9 +57,14 @@ class LeadReplyDueChanged(Event):
 
 
 class LeadReplyWaived(Event):
-    """Somebody said that what a patient asked or wrote needs no answer. Order key: the lead."""
+    """Somebody said that what a patient asked or wrote needs no answer. Order key: the lead.
+
+    It holds for what came until `seen_at`, when the page was made on which it was said.
+    """
 
     name = "lead.reply_waived"
+
+    seen_at: datetime
 
 
 class LeadReplyWanted(Event):

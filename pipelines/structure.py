@@ -19,6 +19,7 @@ from crm.web.language import _, ngettext
 from pipelines.actions import add_pipeline
 from pipelines.models import STAGE_KINDS, LostReason, Pipeline, Stage
 from pipelines.queries import has_leads, lost_reasons, pipelines, stages
+from pipelines.replies import stop_clocks
 
 FIRST_STAGES = (
     (N_("New"), "open"),
@@ -74,8 +75,8 @@ def edit_pipeline(
 ) -> Pipeline:
     """Rename a pipeline, set what it promises, and let requests that name no other come into it.
 
-    Clocks that run stay as they are; the default one stops being it when another one becomes it.
-    Raises NotFound, StaleVersion, Invalid.
+    The default one stops being it when another one becomes it. Other minutes hold for a lead from
+    the next thing on that happens to it, none at once. Raises NotFound, StaleVersion, Invalid.
     """
     lock_settings(uow)
     every = pipelines(uow)
@@ -87,6 +88,8 @@ def edit_pipeline(
         for one in every:
             one.is_default = one is pipeline
     _noted(uow, "pipeline.changed", pipeline)
+    if reply_within_minutes is None:
+        stop_clocks(uow, pipeline.id)
     return pipeline
 
 

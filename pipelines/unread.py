@@ -12,15 +12,18 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.events import LeadUnreadChanged
 from pipelines.models import Lead
-from pipelines.replies import lock_theirs, wind_clocks
+from pipelines.replies import PURSUED, lock_theirs, wind_clocks
 
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 
 
 def mark_unread(uow: UnitOfWork, texts: Iterable[TextReceived]) -> None:
     """Note that texts wait on the leads they answer, and on the open ones of who wrote them."""
-    waiting = lock_theirs(uow, texts)
-    _set(uow, [lead for lead in waiting if lead.unread_at is None], is_unread=True)
+    told = list(texts)
+    waiting = lock_theirs(uow, told)
+    answered = {text.lead_id for text in told}
+    unread = [lead for lead in waiting if lead.stage_kind in PURSUED or lead.id in answered]
+    _set(uow, [lead for lead in unread if lead.unread_at is None], is_unread=True)
     wind_clocks(uow, [lead.id for lead in waiting])
 
 

@@ -64,7 +64,7 @@ class Filters:
         if self.is_stale:
             found.append(is_stale(now, lead))
         if self.is_late:
-            found += [col(lead.reply_due_at) < now, col(lead.stage_kind).in_(PURSUED)]
+            found += [col(lead.reply_due_at) < now, col(Stage.kind).in_(PURSUED)]
         if self.source:
             found.append(col(lead.source) == self.source)
         if self.service:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from playwright.sync_api import Locator, expect
-from sqlmodel import col
+from sqlmodel import col, select
 
 from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
@@ -56,23 +56,30 @@ def test_a_card_is_dragged_to_another_stage_and_back_by_undo(board: Board) -> No
 
 
 def test_a_clock_runs_out_before_ones_eyes(board: Board) -> None:
-    [bea] = board.house.all(Contact, col(Contact.name) == "Bea Kim")
-    [lead] = board.house.all(Lead, col(Lead.contact_id) == bea.id)
+    left = {
+        "Ana Mora": timedelta(days=-3, minutes=-1),
+        "Bea Kim": timedelta(seconds=4),
+        "Cleo Park": timedelta(hours=2, minutes=5, seconds=50),
+    }
 
-    def soon(uow: UnitOfWork) -> None:
-        uow.get(Lead, lead.id).reply_due_at = uow.now + timedelta(seconds=4)
+    def wait(uow: UnitOfWork) -> None:
+        names = {one.id: one.name for one in uow.session.scalars(select(Contact))}
+        for lead in uow.session.scalars(select(Lead)):
+            lead.reply_due_at = uow.now + left[names[lead.contact_id]]
 
-    board.house.do(soon)
-    board.hears(lead.id)
+    board.house.do(wait)
+    board.hears()
     clock = board.card("Bea Kim").locator(".due")
     expect(clock).to_contain_text("Reply due in 0:0")
     expect(clock).to_have_text(re.compile("late 0:0[1-9]"))
     expect(clock).to_have_class(re.compile("due-late"))
+    for name, words in (("Ana Mora", "late 3 d"), ("Cleo Park", "Reply due in 2 h 5 m")):
+        expect(board.card(name).locator(".due")).to_contain_text(words)
     # The server says the same, and the chip counts it.
     board.page.reload()
     expect(board.card("Bea Kim").locator(".due")).to_contain_text("late 0:")
-    board.page.get_by_role("link", name="Late 1").click()
-    board.shows("New", "Bea Kim")
+    board.page.get_by_role("link", name="Late 2").click()
+    board.shows("New", "Bea Kim", "Ana Mora")
 
 
 def test_a_card_is_dragged_to_another_place_and_stays_there(board: Board) -> None:

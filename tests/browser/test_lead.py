@@ -108,11 +108,23 @@ def test_a_lead_is_answered_and_called_by_keys_alone(lead_page: Page) -> None:
 def test_no_reply_is_needed_until_that_is_undone(lead_page: Page) -> None:
     page = lead_page
     clock = page.locator("#lead-head").get_by_text("Reply due in")
-    page.get_by_role("button", name="No reply needed").click()
+    page.get_by_role("button", name="No reply needed").press("Enter")
     expect(clock).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(page.locator("#timeline")).to_contain_text("No reply needed")
     page.get_by_role("region", name="Messages").get_by_role("button", name="Undo").click()
     expect(clock).to_be_visible()
+
+
+def test_what_an_answer_says_is_heard_also_when_its_form_was_replaced(lead_page: Page) -> None:
+    page = lead_page
+    page.evaluate(
+        """() => document.addEventListener("htmx:beforeSend", ({ target }) => {
+          if (target.matches(":has(#waive)")) setTimeout(() => target.remove());
+        })"""
+    )
+    page.get_by_role("button", name="No reply needed").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("No reply is due.")
 
 
 def test_a_lead_is_moved_where_it_is_read_and_back_by_a_key(lead_page: Page) -> None:

@@ -1,5 +1,6 @@
 """The board: its order, its pages, its filters and its totals."""
 
+from datetime import timedelta
 from random import Random
 from uuid import UUID
 
@@ -206,11 +207,14 @@ def test_filters_show_and_count_what_they_say(
     put(uow, made["d"], stages["Contacted"])
     uow.get(Lead, made["a"]).owner_id = ME
     uow.get(Lead, made["c"]).unread_at = uow.now
+    for name, left in (("a", 60), ("d", -60)):
+        uow.get(Lead, made[name]).reply_due_at = uow.now + timedelta(seconds=left)
     uow.session.flush()
     shown = {
         "a": Filters(ME, is_mine=True),
         "c": Filters(ME, is_unread=True),
         "cd": Filters(ME, source="walk_in"),
+        "d": Filters(ME, is_late=True),
         "ba": Filters(ME, service="Veneers"),
         "": Filters(ME, service="Veneers", is_unread=True),
     }
@@ -222,7 +226,7 @@ def test_filters_show_and_count_what_they_say(
     assert [(one.leads, one.value_cents) for one in (first, second)] == [(1, 70), (1, 70)]
     beside = sides(uow, list(stages.values()), ME)
     assert beside.owner is None
-    assert (beside.mine, beside.unread, beside.stale) == (1, 1, 0)
+    assert (beside.mine, beside.unread, beside.late, beside.stale) == (1, 1, 1, 0)
     offered = choices(uow)
     assert (offered.sources, offered.services) == (["form", "walk_in"], ["Veneers"])
     assert [card.name for card in cards_of(uow, list(made.values()), shown["cd"])] == ["d", "c"]

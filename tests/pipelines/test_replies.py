@@ -12,11 +12,13 @@ from sqlmodel import col
 
 from crm.contacts.models import Address, Contact
 from crm.core.uow import UnitOfWork
+from crm.messaging.events import StaffTextSettled
 from crm.messaging.models import Communication
 from crm.messaging.settling.statuses import StatusIn, apply_statuses
+from pipelines.consumers import keep_clocks
 from pipelines.models import Lead, Pipeline
 from pipelines.queries import lost_reasons
-from pipelines.replies import due_at, wind_clocks
+from pipelines.replies import due_at
 from tests.conftest import Drain
 from tests.support.browsing import Browser
 from tests.support.houses import NAME, NEW_YORK, PHONE, House
@@ -177,36 +179,56 @@ def test_a_patients_words_start_it_and_further_ones_leave_it(house: House, drain
     assert due_of(house, lead_id) == due
 
 
-def test_what_is_read_late_and_twice_ends_the_same(house: House, drain: Drain) -> None:
+def test_what_is_told_late_and_twice_ends_the_same(house: House, drain: Drain) -> None:
     lead_id = house.ask()
     drain()
     write(house.signed_in(), lead_id)
     drain()
+    [text] = house.all(Communication, col(Communication.origin_kind) == "user")
+    told = StaffTextSettled(
+        order_key=text.address_id,
+        lead_id=lead_id,
+        contact_id=text.contact_id,
+        communication_id=text.id,
+    )
+    house.runtime.clock.advance(minutes=1)
     house.receive("Is Tuesday free?")
-    write(house.signed_in(), lead_id, "Yes")
-    # Nobody has been told of either; then of both at once, and again.
     drain()
-    assert due_of(house, lead_id) is None
-    house.do(wind_clocks, [lead_id, lead_id])
-    assert due_of(house, lead_id) is None
-    assert house.events("lead.reply_due").count("lead.reply_due_changed") % 2 == 1
+    due = due_of(house, lead_id)
+    assert due is not None
+    # What left before the patient wrote is told of again: it answers nothing newer.
+    for _ in range(2):
+        house.do(keep_clocks.run, [told])
+    assert due_of(house, lead_id) == due
 
 
-def test_an_answer_to_who_was_merged_answers_the_lead(house: House, drain: Drain) -> None:
-    lead_id = house.ask()
-    other = house.ask("+12125550177", name="Casey Vale")
+@pytest.mark.parametrize("is_answered_on_the_merged", [True, False])
+def test_an_answer_to_who_was_merged_answers_every_lead(
+    house: House, drain: Drain, *, is_answered_on_the_merged: bool
+) -> None:
+    merged, kept = house.ask(), house.ask("+12125550177", name="Casey Vale")
     drain()
-    [lead] = house.all(Lead, col(Lead.id) == lead_id)
-    [kept] = house.all(Lead, col(Lead.id) == other)
+    people = {lead.id: lead.contact_id for lead in house.all(Lead)}
 
     def merge(uow: UnitOfWork) -> None:
-        uow.get(Contact, lead.contact_id).merged_into_id = kept.contact_id
+        uow.get(Contact, people[merged]).merged_into_id = people[kept]
 
     house.do(merge)
-    write(house.signed_in(), other)
+    write(house.signed_in(), merged if is_answered_on_the_merged else kept)
     drain()
-    assert due_of(house, lead_id) is None
-    assert due_of(house, other) is None
+    assert [due_of(house, lead_id) for lead_id in (merged, kept)] == [None, None]
+
+
+def test_who_is_lost_and_answered_meanwhile_waits_no_more(house: House, drain: Drain) -> None:
+    first = house.ask()
+    [reason, *_] = house.do(lost_reasons)
+    house.move(first, "Lost", lost_reason_id=str(reason.id))
+    second = house.ask()
+    drain()
+    assert second != first
+    write(house.signed_in(), second)
+    drain()
+    assert [due_of(house, lead_id) for lead_id in (first, second)] == [None, None]
 
 
 def test_a_request_that_somebody_writes_down_is_answered_by_them(
@@ -240,6 +262,69 @@ def test_no_reply_is_needed_until_one_is_after_all(house: House) -> None:
     assert house.visitor().post(f"{page}/reply/waive").status_code in {303, 401, 403}
 
 
+def test_undoing_takes_back_the_last_word_only(house: House, drain: Drain) -> None:
+    lead_id = house.ask()
+    drain()
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    browser.submit(page, f"{page}/reply/waive")
+    house.set_clock("2027-02-03 10:00")
+    house.receive("Is 3 pm all right?")
+    drain()
+    due = due_of(house, lead_id)
+    assert due is not None
+    assert due.date() == datetime(2027, 2, 3, tzinfo=UTC).date()
+    browser = house.signed_in()
+    browser.submit(page, f"{page}/reply/waive")
+    assert due_of(house, lead_id) is None
+    browser.submit(page, f"{page}/reply/waive", is_undo="true")
+    assert due_of(house, lead_id) == due
+
+
+def test_no_reply_is_needed_to_what_was_seen(house: House, drain: Drain) -> None:
+    lead_id = house.ask()
+    drain()
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    seen_at = house.now().isoformat()
+    house.runtime.clock.advance(minutes=5)
+    house.receive("Something else: I am allergic")
+    drain()
+    browser.submit(page, f"{page}/reply/waive", seen_at=seen_at)
+    due = due_of(house, lead_id)
+    assert due is not None
+    assert due - house.now() > timedelta(minutes=14)
+
+
+def test_undoing_after_an_answer_says_that_there_is_one(house: House, drain: Drain) -> None:
+    lead_id = house.ask()
+    browser, page = house.signed_in(), f"/leads/{lead_id}"
+    browser.submit(page, f"{page}/reply/waive")
+    write(browser, lead_id)
+    drain()
+    browser.submit(page, f"{page}/reply/waive", is_undo="true")
+    assert "They have been answered since." in browser.get(page).text
+
+
+def test_one_word_or_text_is_for_every_lead_of_a_person(house: House, drain: Drain) -> None:
+    first = house.ask()
+    house.move(first, "Booked")
+    second = house.ask()
+    drain()
+    assert first != second
+    assert None not in (due_of(house, first), due_of(house, second))
+    browser = house.signed_in()
+    browser.submit(f"/leads/{second}", f"/leads/{second}/reply/waive")
+    assert [due_of(house, lead_id) for lead_id in (first, second)] == [None, None]
+
+
+def test_what_nobody_answered_for_a_month_starts_no_clock(house: House, drain: Drain) -> None:
+    lead_id = house.ask()
+    drain()
+    house.runtime.clock.advance(days=31)
+    call(house, house.signed_in(), lead_id, "voicemail")
+    drain()
+    assert due_of(house, lead_id) is None
+
+
 def test_who_may_only_read_cannot_say_that_no_reply_is_needed(house: House) -> None:
     page = f"/leads/{house.ask()}"
     browser = house.signed_in("marketer")
@@ -262,7 +347,7 @@ def test_the_board_shows_who_waits_and_who_is_late(house: House) -> None:
 def test_on_who_is_lost_nobody_waits_but_undoing_brings_the_clock_back(house: House) -> None:
     lead_id = house.ask()
     house.set_clock("2027-02-02 10:20")
-    [reason, *_] = house.do(lambda uow: lost_reasons(uow))
+    [reason, *_] = house.do(lost_reasons)
     house.move(lead_id, "Lost", lost_reason_id=str(reason.id))
     assert "data-due" not in house.page("/pipeline")
     assert str(lead_id) not in house.page("/pipeline?late=1")
@@ -284,4 +369,5 @@ def test_a_pipeline_promises_what_its_settings_say(house: House) -> None:
     assert timedelta(minutes=29) < due - house.now() <= timedelta(minutes=30)
     form["version"] = str(pipeline.version + 1)
     assert browser.submit(page, page, reply_within_minutes="", **form).status_code == 303
+    assert due_of(house, lead_id) is None
     assert due_of(house, house.ask("+12125550177")) is None

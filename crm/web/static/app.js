@@ -90,6 +90,19 @@
     detail.xhr.addEventListener("load", isDone);
   });
 
+  // What an answer says is said also when the part that asked has been replaced meanwhile: htmx says
+  // it to what is no longer on the page, and nobody hears.
+  const heard = new WeakSet();
+  document.addEventListener("htmx:beforeOnLoad", ({ detail }) => heard.add(detail.xhr));
+  document.addEventListener("htmx:beforeRequest", ({ detail: { xhr } }) => {
+    xhr.addEventListener("load", () => {
+      const said = heard.has(xhr) ? null : xhr.getResponseHeader("HX-Trigger");
+      for (const [name, of] of Object.entries(said ? JSON.parse(said) : {})) {
+        htmx.trigger(document.body, name, of);
+      }
+    });
+  });
+
   document.addEventListener("toast", (event) => toast(event.detail.message, event.detail));
   // That something is not saved is true until it is; it is said once, however often one tries.
   const failed = new Map();

@@ -5,7 +5,8 @@
 (() => {
   const HOUR = 3600;
   const DAY = 24 * HOUR;
-  const words = document.getElementById("clock").dataset;
+  const words = document.getElementById("clock")?.dataset;
+  if (!words) return;
   const ahead = Number(words.now) - Date.now();
   const filled = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 

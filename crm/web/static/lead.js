@@ -200,7 +200,9 @@
     if (part.id === "lead-head") backToTheBoard();
     if (part.id === "count") count(); // The server counted what it was sent, and more is typed since.
     const open = part.id === "lead-details" && part.querySelector("[data-focus]");
-    const next = open || (focused && part.querySelector(`[id="${focused}"]`));
+    // What is gone with its act leaves the focus at the top of its part.
+    const gone = focused && part.id === "lead-head" ? part.querySelector("#who") : null;
+    const next = open || (focused && part.querySelector(`[id="${focused}"]`)) || gone;
     if (!next) return;
     focused = "";
     next.focus({ preventScroll: true });

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, require
@@ -31,10 +32,16 @@ Reader = Annotated[SignedIn, require("leads:read")]
 Writer = Annotated[SignedIn, require("leads:write")]
 
 
-class UndoForm(FormModel):
+class RemoveForm(FormModel):
     """Whether something that was removed comes back."""
 
     is_undo: bool = False
+
+
+class WaiveForm(RemoveForm):
+    """When the page was made on which somebody says that no reply is needed."""
+
+    seen_at: AwareDatetime | None = None
 
 
 class NoteForm(FormModel):
@@ -96,7 +103,7 @@ def remove_note(
     login: Writer,
     lead_id: UUID,
     note_id: UUID,
-    form: Annotated[UndoForm, Form()],
+    form: Annotated[RemoveForm, Form()],
 ) -> Response:
     """Take a note off its lead, or put it back."""
     if uow.get(Note, note_id).lead_id != lead_id:
@@ -175,7 +182,7 @@ def untag(
     login: Writer,
     lead_id: UUID,
     tag_id: UUID,
-    form: Annotated[UndoForm, Form()],
+    form: Annotated[RemoveForm, Form()],
 ) -> Response:
     """Take a tag off a lead, or put it back."""
     if form.is_undo:
@@ -206,14 +213,15 @@ def waive(
     uow: ClinicUow,
     login: Writer,
     lead_id: UUID,
-    form: Annotated[UndoForm, Form()],
+    form: Annotated[WaiveForm, Form()],
 ) -> Response:
     """Note that the patient needs no answer, or take that back."""
     if form.is_undo:
-        want_reply(uow, lead_id)
-        done = Done(_("A reply is due again."), ("head", "timeline"))
+        is_due = want_reply(uow, lead_id)
+        message = _("A reply is due again.") if is_due else _("They have been answered since.")
+        done = Done(message, ("head", "timeline"))
         return answer(request, uow, login, lead_id, done)
-    waive_reply(uow, lead_id)
+    waive_reply(uow, lead_id, form.seen_at)
     undo = Undo(path_of(request, "pipelines:waive_reply", lead_id=lead_id), {"is_undo": "true"})
     done = Done(_("No reply is due."), ("head", "timeline"), undo)
     return answer(request, uow, login, lead_id, done)
