@@ -28,5 +28,5 @@ def gallery(request: Request) -> Response:
         Entry(_("Stages"), "", "move", tone="blue"),
     ]
     now = datetime(2027, 2, 2, 15, tzinfo=UTC)
-    dues = [now + timedelta(seconds=left) for left in (-396, 60, 1340, 7_500, 260_000)]
+    dues = [now + timedelta(seconds=left) for left in (-396, 60, 1340)]
     return render(request, "gallery.html", entries=entries, now=now, dues=dues)

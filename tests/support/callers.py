@@ -130,8 +130,9 @@ def told(response: Response, ids: Sequence[str]) -> tuple[object, ...]:
     words = f"{response.headers.get('location', '')}\n{response.text}"
     for known in (*ids, response.headers.get("x-request-id", "-")):
         words = words.replace(known, "…")
-    words = re.sub(r'name="(token|key)" value="[^"]*"', "", words)
-    # The demo's clock, whose minute may turn between two answers.
+    words = re.sub(r'(name="(token|key|seen_at)" value|data-now)="[^"]*"', "", words)
+    # The clocks, whose second or minute may turn between two answers.
+    words = re.sub(r'<span class="due-time">[^<]*</span>', "", words)
     words = re.sub(r'<p class="notice-bar" role="note">[^<]*</p>', "", words)
     kinds = sorted(name for name in response.headers if name != "content-length")
     return response.status_code, kinds, words

@@ -147,6 +147,23 @@ def test_a_time_says_exactly_when_on_hover() -> None:
         formats.when(datetime(2026, 3, 2, 14, 0), "UTC", NOW)  # noqa: DTZ001 - the naive one
 
 
+@pytest.mark.parametrize(
+    ("seconds", "english", "spanish"),
+    [
+        (0, "0:00", "0:00"),
+        (396, "6:36", "6:36"),
+        (-1, "late 0:01", "atrasado 0:01"),
+        (3_600, "1 h 0 m", "1 h 0 min"),
+        (-4_320, "late 1 h 12 m", "atrasado 1 h 12 min"),
+        (172_800, "2 d", "2 d"),
+    ],
+)
+def test_how_long_is_left(seconds: int, english: str, spanish: str) -> None:
+    assert formats.time_left(seconds) == english
+    with speaking("es"):
+        assert formats.time_left(seconds) == spanish
+
+
 def test_phones_and_money() -> None:
     assert formats.phone("+12125550142") == "(212) 555-0142"
     assert formats.phone("+442079460958") == "+44 20 7946 0958"
