@@ -8,8 +8,19 @@ from sqlalchemy.engine import Row
 
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CommunicationSettled, StaffTextSettled
+from crm.messaging.models import Communication
 
 SETTLED = ("sent", "delivered", "undelivered", "failed")
+
+
+def about(row: Row[Any] | Communication) -> dict[str, Any]:
+    """Return the ids by which an event tells of a text or call, in the order of its address."""
+    return {
+        "order_key": row.address_id,
+        "contact_id": row.contact_id,
+        "lead_id": row.lead_id,
+        "communication_id": row.id,
+    }
 
 
 def tell_settled(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
@@ -26,12 +37,7 @@ def tell_settled(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
 def tell_staff_texts(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
     """Tell which texts of people left or did not arrive; the addresses are locked."""
     uow.emit(
-        StaffTextSettled(
-            order_key=row.address_id,
-            contact_id=row.contact_id,
-            lead_id=row.lead_id,
-            communication_id=row.id,
-        )
+        StaffTextSettled(**about(row))
         for row in rows
         if row.origin_kind == "user" and row.status in SETTLED
     )
@@ -40,11 +46,8 @@ def tell_staff_texts(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
 def settled(row: Row[Any], status: str, reason: str | None = None) -> CommunicationSettled:
     """Return the event that tells what became of a text, by default for the row's own reason."""
     return CommunicationSettled(
-        order_key=row.address_id,
-        contact_id=row.contact_id,
-        lead_id=row.lead_id,
+        **about(row),
         cause=tuple(UUID(cause) for cause in row.cause),
-        communication_id=row.id,
         status=status,
         reason=reason or row.reason,
         origin_kind=row.origin_kind,

@@ -13,6 +13,7 @@ from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CallLogged, CallRemoved
 from crm.messaging.models import Communication
+from crm.messaging.telling import about
 
 Outcome = Literal["completed", "voicemail", "no-answer", "busy", "wrong-number"]
 """What came of a call: the provider's own words where it has them (TW-60)."""
@@ -87,9 +88,4 @@ def _by_key(uow: UnitOfWork, dedupe_key: str) -> SelectOfScalar[Communication]:
 def _told(
     event: type[CallLogged] | type[CallRemoved], call: Communication
 ) -> CallLogged | CallRemoved:
-    return event(
-        order_key=call.address_id,
-        contact_id=call.contact_id,
-        lead_id=call.lead_id,
-        communication_id=call.id,
-    )
+    return event(**about(call))

@@ -18,6 +18,7 @@ from crm.messaging.actions.queuing import OutboundText, latest_phones, queue_tex
 from crm.messaging.composing import fill
 from crm.messaging.events import TextWithdrawn, TextWritten
 from crm.messaging.models import Communication, Conversation
+from crm.messaging.telling import about
 
 USEFUL_FOR = timedelta(hours=1)
 """How long a person's text is worth sending: after a long halt nobody is woken by an old reply."""
@@ -150,14 +151,7 @@ def withdraw_text(uow: UnitOfWork, communication_id: UUID) -> Communication:
         .where(_texts.c.clinic_id == uow.clinic_id, _texts.c.id == text.id)
         .values({**VOIDED, "reason": "taken_back", "settled_at": uow.now})
     )
-    uow.emit(
-        TextWithdrawn(
-            order_key=text.address_id,
-            contact_id=text.contact_id,
-            lead_id=text.lead_id,
-            communication_id=text.id,
-        )
-    )
+    uow.emit(TextWithdrawn(**about(text)))
     return text
 
 

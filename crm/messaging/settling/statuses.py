@@ -259,10 +259,7 @@ def _reason(code: str | None) -> str | None:
 def _report(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
     uow.emit(
         DeliveryReported(
-            order_key=row.address_id,
-            contact_id=row.contact_id,
-            lead_id=row.lead_id,
-            communication_id=row.id,
+            **telling.about(row),
             status="delivered" if row.status == "delivered" else "undelivered",
             error_code=row.error_code,
         )
