@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from datetime import time as TimeOfDay
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -179,7 +180,12 @@ def money_locale() -> str:
 
 def money(minor: int, currency: str = "USD") -> str | Markup:
     """Return "$4,800", cents only where there are some; from $10,000 compact, exact on hover."""
-    major, locale = Decimal(minor) / 100, money_locale()
+    return _money(minor, currency, money_locale())
+
+
+@lru_cache(maxsize=2_000)
+def _money(minor: int, currency: str, locale: str) -> str | Markup:
+    major = Decimal(minor) / 100
     exact = format_currency(
         major, currency, f"¤{_digits(minor)}", locale=locale, currency_digits=False
     )

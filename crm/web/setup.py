@@ -12,6 +12,7 @@ from itsdangerous import URLSafeSerializer
 from crm.web import errors, language, pages
 from crm.web.csrf import Csrf
 from crm.web.middleware.admission import DEFAULT_ADMIT, Admission
+from crm.web.middleware.compress import Compress
 from crm.web.middleware.headers import SecurityHeaders
 from crm.web.middleware.language import Language
 from crm.web.middleware.limits import DEFAULT_LIMIT, PUBLIC_FORM_LIMIT, BodyLimit
@@ -56,6 +57,7 @@ def install(
     app.add_middleware(Observe)
     app.add_middleware(Language)
     app.add_middleware(Peer, trusted_proxies=trusted_proxies)
+    app.add_middleware(Compress)
     app.add_middleware(SecurityHeaders, https=parts.scheme == "https")
     return web
 

@@ -1,14 +1,18 @@
 """What an open page is told: news of its clinic and its topics, and all that it missed."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from redis.asyncio import Redis
 
-from crm.core.news import MOST_TOLD, Announcement, News, decode
+from crm.core.news import CHANNEL, MOST_TOLD, Announcement, News, decode
 from crm.registry import TOPICS
 from crm.web.live import Hub, Listener, changed_by, keys_of
+from crm.web.live.hub import LATE_SECONDS, NEVER
+from tests.support.servers import TestServers
 
 CLINIC, OTHER = uuid4(), uuid4()
 LEAD, CONTACT, LOGIN, PAGE = (uuid4() for _ in range(4))
@@ -145,6 +149,26 @@ async def test_a_page_older_than_what_is_known_reads_everything_again(hub: Hub) 
     page.age = 2 * 3600
     with hub.listening(page):
         assert await told(page) == [{"changed": {"board": []}}]
+
+
+@pytest.mark.anyio
+async def test_the_first_page_of_a_process_is_told_what_it_missed_and_no_more(
+    servers: TestServers,
+) -> None:
+    """Redis is real; until the first page comes, nobody but the process itself listens."""
+    hub = Hub(servers.redis_url, TOPICS, lambda clinic, logins: logins)
+    news = Announcement.of(CLINIC, [News("lead.created", LEAD)], None)
+    async with Redis.from_url(servers.redis_url) as client, hub.running(), asyncio.timeout(10):
+        while hub.complete_since == NEVER:
+            await asyncio.sleep(0)
+        hub.complete_since -= LATE_SECONDS  # The process has run for so long.
+        await client.publish(CHANNEL, news.encode())
+        page = a_page("board", "tasks")
+        with hub.listening(page):
+            stream = page.messages()
+            await anext(stream)
+            expected = {"changed": {"board": [str(LEAD)]}}
+            assert (await anext(stream)).decode() == f"data: {json.dumps(expected)}\n\n"
 
 
 @pytest.mark.anyio

@@ -162,3 +162,21 @@ def test_a_configured_proxy_is_believed_up_to_the_first_stranger(
     client = TestClient(proxied, base_url="https://testserver", client=("10.0.0.1", 1))
     # The application's own Peer trusts nobody, but the address is settled by then.
     assert client.get("/peer", headers={"X-Forwarded-For": hops}).json()["host"] == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "encoding"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, "gzip"),
+        ({"Sec-Fetch-Site": "none"}, "gzip"),
+        ({"Sec-Fetch-Site": "same-site"}, None),
+        ({"Sec-Fetch-Site": "cross-site"}, None),
+        ({}, None),
+    ],
+)
+def test_only_what_nobody_else_asked_for_is_compressed(
+    client: TestClient, sent: dict[str, str], encoding: str | None
+) -> None:
+    answer = client.get("/page", headers={"Accept-Encoding": "gzip", **sent})
+    assert answer.headers.get("content-encoding") == encoding
+    assert "</html>" in answer.text

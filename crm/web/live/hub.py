@@ -63,11 +63,10 @@ class Hub:
         self._by_clinic: dict[UUID, set[Listener]] = defaultdict(set)
         self._heard: deque[_Heard] = deque(maxlen=_MOST_HEARD)
         self.complete_since = NEVER
-        self._is_wanted = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hear while the block runs; a process where nobody ever listens does not subscribe."""
+        """Hear while the block runs: from its start, so that it knows what a first page missed."""
         self.is_open = True
         tasks = [asyncio.create_task(each) for each in (self._subscribe(), self._look_after())]
         try:
@@ -92,7 +91,6 @@ class Hub:
     def listening(self, listener: Listener) -> Iterator[None]:
         """Tell a page what is heard while the block runs, and first what it just missed."""
         self._by_clinic[listener.clinic_id].add(listener)
-        self._is_wanted.set()
         self._catch_up(listener)
         if not self.is_open:
             listener.end()
@@ -122,7 +120,6 @@ class Hub:
         """Listen to Redis for ever, through its restarts."""
         if self.redis_url is None:
             return
-        await self._is_wanted.wait()
         failures = 0
         while True:
             try:
