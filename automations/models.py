@@ -10,6 +10,9 @@ from sqlmodel import Field
 
 from crm.core.models import ClinicScoped, DataClass, Due, due_indexes, one_of, reference, table_args
 
+APPOINTMENT, REPLY, FOLLOW_UP, MARKETING = 0, 10, 20, 30
+"""How important an automation is; the least number first."""
+
 
 class Automation(ClinicScoped, table=True):
     """A trigger, conditions and a sequence, live or paused."""
@@ -24,6 +27,11 @@ class Automation(ClinicScoped, table=True):
     state: str = "live"
     version_id: UUID | None = Field(default=None, description="The published version.")
     trigger_kind: str = Field(description="Of the published version, for matching.")
+    priority: int = Field(
+        default=FOLLOW_UP,
+        sa_column_kwargs={"server_default": text(str(FOLLOW_UP))},
+        description="Whose text goes first where several are about to write to one person.",
+    )
     created_at: datetime
 
 

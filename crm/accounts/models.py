@@ -38,6 +38,11 @@ class Clinic(SQLModel, table=True):
     daily_cap: int = Field(
         default=3, description="Automated texts per address in 24 hours (LAW-27)."
     )
+    voice_gap_minutes: int = Field(
+        default=240,
+        sa_column_kwargs={"server_default": text("240")},
+        description="Between automated texts of different sequences to one person; 0 for none.",
+    )
     clinic_daily_cap: int = Field(
         default=10_000, description="Automated texts of the clinic in one of its days (LAW-27)."
     )

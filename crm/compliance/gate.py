@@ -17,6 +17,7 @@ BlockReason = Literal[
     "suppressed",
     "no_consent",
     "origin_ended",
+    "spoken_for",
     "lead_closed",
     "no_longer_useful",
     "replied",
@@ -27,7 +28,9 @@ BlockReason = Literal[
 ]
 Overtaken = Literal["replied", "booked"]
 ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused", "template_paused"]
-DeferReason = Literal[ByPerson, "quiet_hours", "daily_cap", "weekly_cap"]
+DeferReason = Literal[
+    ByPerson, "quiet_hours", "daily_cap", "weekly_cap", "outranked", "other_voice"
+]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
 DEFER_REASONS: tuple[DeferReason, ...] = get_args(DeferReason)
 BY_PERSON: tuple[ByPerson, ...] = get_args(ByPerson)
@@ -43,6 +46,9 @@ ANSWER_WITHIN = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(minutes=5)
 """When a text is looked at again that waits for a person: see `BY_PERSON`."""
 
+OUTRANKED_FOR = timedelta(minutes=1)
+"""When a text is looked at again that lets a more important one go first."""
+
 CALL_TAKES = timedelta(seconds=30)
 """How long after a text was taken its provider may still be given it."""
 
@@ -55,6 +61,20 @@ JITTER = 15 * 60
 _TIERS = {"care": ("express", "written"), "marketing": ("written",)}
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The last text to a person that another automation sent: which, when, and how sure.
+
+    `is_of_event`: it belongs to the very event that this text belongs to. `has_arrived`: its
+    provider took it.
+    """
+
+    communication_id: UUID
+    at: datetime
+    is_of_event: bool
+    has_arrived: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that decides about one text, at one instant.
@@ -63,7 +83,9 @@ class Facts:
     or it was revoked. `sent_at` are the automated texts to this address in the last seven days,
     over all automations, oldest first. `answers_at` is when the patient wrote what caused this
     text, if that was no keyword. `is_once_more` is the second try of a text that did not arrive
-    (TW-44). `overtaken_by` is what made a text for later needless. `zones` are the recipient's
+    (TW-44). `overtaken_by` is what made a text for later needless. `other_voice` is what another
+    automation said to the person last, `is_outranked` whether a more important one is about to, and
+    `gap` what has to lie between two of them. `zones` are the recipient's
     plausible ones, `states` those of them that have hours of their own for texts that sell (LAW-21,
     LAW-23).
     """
@@ -90,6 +112,9 @@ class Facts:
     answers_at: datetime | None = None
     is_once_more: bool = False
     overtaken_by: Overtaken | None = None
+    other_voice: Voice | None = None
+    is_outranked: bool = False
+    gap: timedelta = timedelta()
     start_hour: int = DEFAULT_START_HOUR
     end_hour: int = DEFAULT_END_HOUR
     daily_cap: int = 3
@@ -145,7 +170,7 @@ def decide(facts: Facts) -> Decision:
     if reason is not None:
         return Block(reason)
     try:
-        held = _held(facts) or _by_cap(facts) or _by_hours(facts)
+        held = _held(facts) or _by_voice(facts) or _by_cap(facts) or _by_hours(facts)
     except ValueError:
         return Block("unknown_zone")
     if held is None:
@@ -168,6 +193,8 @@ def _blocked(facts: Facts) -> BlockReason | None:
         return "origin_ended"
     if facts.is_automated and not facts.is_lead_open:
         return "lead_closed"
+    if _is_spoken_for(facts):
+        return "spoken_for"
     if facts.is_once_more and facts.last_in_at is not None and facts.last_in_at > facts.created_at:
         return "replied"
     if facts.overtaken_by is not None:
@@ -175,6 +202,36 @@ def _blocked(facts: Facts) -> BlockReason | None:
     if not _is_useful(facts, facts.now):
         return "no_longer_useful"
     return None
+
+
+def _recent_voice(facts: Facts) -> Voice | None:
+    """Return what another automation said to the person less than the gap ago."""
+    voice = facts.other_voice
+    is_recent = voice is not None and facts.now - voice.at < facts.gap
+    return voice if is_recent and facts.is_automated else None
+
+
+def _is_spoken_for(facts: Facts) -> bool:
+    """Whether another automation has just told the person about the very same event."""
+    voice = _recent_voice(facts)
+    return voice is not None and voice.is_of_event and voice.has_arrived
+
+
+def _by_voice(facts: Facts) -> Defer | Block | None:
+    """Let a person hear one automation at a time: the more important first, then a gap.
+
+    An answer to what they just wrote is not kept waiting by what else was said.
+    """
+    if not facts.is_automated:
+        return None
+    if facts.is_outranked:
+        return Defer(facts.now + OUTRANKED_FOR, "outranked")
+    voice = _recent_voice(facts)
+    if voice is None or facts.is_answer:
+        return None
+    if voice.is_of_event:
+        return Defer(min(facts.now + OUTRANKED_FOR, voice.at + facts.gap), "other_voice")
+    return _opening(facts, voice.at + facts.gap, "other_voice")
 
 
 def _is_useful(facts: Facts, at: datetime) -> bool:

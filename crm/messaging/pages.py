@@ -14,11 +14,12 @@ from crm.accounts.queries import user_names
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
 from crm.messaging import actions, queries
-from crm.messaging.actions import holding, setup
+from crm.messaging.actions import holding, limits, setup
 from crm.messaging.models import ChannelAccount, Template
 from crm.messaging.settling import settle_by_hand
 from crm.privacy.models import AuditEntry
 from crm.privacy.queries import audit_entries
+from crm.web import formats
 from crm.web.forms import FormModel
 from crm.web.language import N_, _
 from crm.web.pages import see_other
@@ -29,12 +30,20 @@ router = APIRouter(include_in_schema=False)
 ACTS = {
     holding.HELD: N_("Texts were held"),
     holding.RELEASED: N_("Texts were released"),
+    limits.CHANGED: N_("Limits were changed"),
     setup.PAUSED: N_("A number was paused"),
     setup.RESUMED: N_("A number was resumed"),
     setup.TEMPLATE_PAUSED: N_("A template was paused"),
     setup.TEMPLATE_RESUMED: N_("A template was resumed"),
 }
 MOST_ACTS = 20
+
+
+class LimitsForm(FormModel):
+    """How many automated texts a person gets, and how far apart those of different sequences."""
+
+    daily_cap: Literal["1", "2", "3"]
+    gap_minutes: Literal["0", "60", "120", "240", "480", "1440"]
 
 
 class SettleForm(FormModel):
@@ -70,6 +79,9 @@ def texts(
         "messaging/texts.html",
         now=uow.now,
         is_holding=clinic.is_holding_sends,
+        limits={"daily_cap": clinic.daily_cap, "gap_minutes": clinic.voice_gap_minutes},
+        caps=[(cap, str(cap)) for cap in limits.DAILY_CAPS],
+        gaps=[(gap, formats.span(minutes=gap) or _("No gap")) for gap in limits.GAPS],
         accounts=queries.text_accounts(uow),
         templates=queries.paused_templates(uow),
         acts=_acts(uow),
@@ -103,6 +115,15 @@ def release(request: Request, uow: ClinicUow) -> Response:
     """Let automated texts leave again; each is checked anew."""
     released = actions.release_sends(uow)
     return _see_released(request, released)
+
+
+@router.post(
+    "/settings/texts/limits", name="messaging:limits", dependencies=[require("settings:write")]
+)
+def set_limits(request: Request, uow: ClinicUow, form: Annotated[LimitsForm, Form()]) -> Response:
+    """Set how much automated writing a person gets."""
+    limits.set_limits(uow, int(form.daily_cap), int(form.gap_minutes))
+    return see_other(request, "messaging:texts", message=_("The limits are saved."))
 
 
 @router.post(

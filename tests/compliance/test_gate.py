@@ -20,6 +20,7 @@ from crm.compliance.gate import (
     Block,
     Defer,
     Facts,
+    Voice,
     decide,
 )
 from crm.compliance.windows import STATE_WINDOWS
@@ -27,6 +28,7 @@ from crm.messaging.sending.taking import valid_for
 
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # noon in New York
 NIGHT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # ten in the evening there
+OTHER = UUID(int=2)
 ZONES = (
     *("America/New_York", "America/Chicago", "America/Los_Angeles", "Pacific/Honolulu"),
     *("America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/London"),
@@ -52,13 +54,14 @@ instants = st.datetimes(
     timezones=st.just(UTC),
 )
 any_facts = st.builds(
-    lambda now, ago, sent_ago, useful_in, replied_ago, answers, **known: Facts(
+    lambda now, ago, sent_ago, useful_in, replied_ago, answers, voice, **known: Facts(
         now=now,
         created_at=now - ago,
         sent_at=tuple(sorted(now - each for each in sent_ago)),
         useful_until=None if useful_in is None else now + useful_in,
         last_in_at=None if replied_ago is None else now - replied_ago,
         answers_at=None if answers is None else now - answers,
+        other_voice=None if voice is None else Voice(OTHER, now - voice[0], *voice[1:]),
         **known,
     ),
     now=instants,
@@ -67,6 +70,10 @@ any_facts = st.builds(
     useful_in=st.none() | st.timedeltas(timedelta(hours=-2), timedelta(days=2)),
     replied_ago=st.none() | st.timedeltas(timedelta(), timedelta(days=8)),
     answers=st.none() | st.timedeltas(timedelta(), timedelta(minutes=30)),
+    voice=st.none()
+    | st.tuples(st.timedeltas(timedelta(), timedelta(days=1)), st.booleans(), st.booleans()),
+    is_outranked=st.booleans(),
+    gap=st.timedeltas(timedelta(), timedelta(hours=12)),
     communication_id=st.uuids(),
     message_class=st.sampled_from(["care", "marketing", "staff", "system"]),
     zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3, unique=True).map(tuple),
@@ -105,6 +112,12 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
         assert known.is_origin_live
         assert not known.is_origin_paused
         assert known.is_lead_open
+        assert not known.is_outranked
+        voice = known.other_voice
+        is_recent = voice is not None and known.now - voice.at < known.gap
+        assert not is_recent or (
+            known.is_answer and not (voice and voice.has_arrived and voice.is_of_event)
+        )
         assert len([at for at in known.sent_at if at > known.now - DAY]) < known.daily_cap
         if not known.is_answer:
             hours = [known.now.astimezone(ZoneInfo(zone)).hour for zone in known.zones]
@@ -126,7 +139,8 @@ def test_what_is_held_is_held_until_its_reason_is_gone(known: Facts) -> None:
     assert decision.until > known.now
     if decision.reason in BY_PERSON:
         return
-    then = decide(replace(known, now=decision.until))
+    # Whoever was to go first has gone by then.
+    then = decide(replace(known, now=decision.until, is_outranked=False))
     assert not isinstance(then, Defer) or then.reason != decision.reason
 
 

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import update
 from sqlmodel import col
 
 from automations.sequences import load_automation
+from crm.accounts.models import Clinic
 from crm.core.events import EventRow
 from crm.messaging.actions import add_template, hold_sends, release_sends
 from pipelines.models import Lead, StageMove
@@ -63,6 +65,8 @@ def test_the_clinics_hold_keeps_everything_back_until_it_is_lifted(
 
 
 def test_an_address_gets_no_more_than_the_daily_cap(house: House, drain: Drain) -> None:
+    """Of several sequences, each of which may speak: the clinic asks for no gap between them."""
+    house.do(lambda uow: uow.session.execute(update(Clinic).values(voice_gap_minutes=0)))
     for number in range(4):
         publish(house, f"Note {number}", {"kind": "lead_created"}, TEXT)
     lead_id = house.ask()

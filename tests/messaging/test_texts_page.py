@@ -192,3 +192,21 @@ def test_one_clinic_switches_nothing_of_another(house: House, other_house: House
     assert (is_holding(house), is_holding(other_house)) == (False, True)
     assert house.all(ChannelAccount)[0].is_paused
     assert "30034" not in other_house.page(PAGE, "owner")
+
+
+def test_the_clinic_sets_how_much_automated_writing_a_person_gets(house: House) -> None:
+    browser = house.signed_in("manager")
+    for _ in range(2):
+        answer = browser.submit(PAGE, f"{PAGE}/limits", daily_cap="2", gap_minutes="480")
+        assert answer.status_code == 303
+    [clinic] = house.all(Clinic, col(Clinic.id) == house.clinic)
+    assert (clinic.daily_cap, clinic.voice_gap_minutes) == (2, 480)
+    assert '<option value="480" selected>8 hours</option>' in house.page(PAGE, "owner")
+    assert acts(house) == [("sends.limits_changed", "user")]
+    # Law, and not the clinic, says how many are too many (LAW-27).
+    assert browser.submit(PAGE, f"{PAGE}/limits", daily_cap="4", gap_minutes="0").status_code == 422
+    assert browser.submit(PAGE, f"{PAGE}/limits", daily_cap="3", gap_minutes="5").status_code == 422
+
+
+def test_who_may_only_look_sets_no_limits(house: House) -> None:
+    assert press(house, "limits", "front_desk") == 403

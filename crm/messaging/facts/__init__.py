@@ -20,6 +20,9 @@ from crm.core.runtime import FactSource
 from crm.core.uow import UnitOfWork
 from crm.messaging.facts.statement import STATEMENT
 
+VOICE = ("other_voice", "is_outranked", "gap")
+"""What whoever knows the automations says of the others that write to the same person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -71,6 +74,7 @@ def _ask(
             for name in ("is_origin_live", "is_lead_open"):
                 mine[name] = mine.get(name, True) and said.get(name, True)
             mine["booked_at"] = said.get("booked_at") or mine.get("booked_at")
+            mine.update((name, said[name]) for name in VOICE if name in said)
             mine["is_origin_paused"] = any(one.get("is_origin_paused") for one in (mine, said))
     return told
 
@@ -100,6 +104,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         last_in_at=row.last_in_at,
         answers_at=row.answers_at,
         is_once_more=row.retry_of is not None,
+        **_voice(told),
         overtaken_by=_overtaken_by(row, told.get("booked_at")),
         start_hour=row.window_start_hour,
         end_hour=row.window_end_hour,
@@ -108,8 +113,12 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
     return Candidate(row, facts, zone_source, told.get("values", {}))
 
 
-def _sender(row: Row[Any]) -> dict[str, bool]:
+def _sender(row: Row[Any]) -> dict[str, Any]:
     return {"has_sender": row.use_sender_id is not None, "is_sender_paused": bool(row.is_paused)}
+
+
+def _voice(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: told[name] for name in VOICE if name in told}
 
 
 def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None:

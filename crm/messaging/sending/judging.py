@@ -45,6 +45,8 @@ class Verdict:
             known |= {"states": list(facts.states), "windows_of": TABLE_OF}
         if row.template_version_id is not None:
             known["template_version_id"] = str(row.template_version_id)
+        if facts.other_voice is not None:
+            known["spoken_by"] = str(facts.other_voice.communication_id)
         if self.body is not None:
             known["local_times"] = [
                 facts.now.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")
