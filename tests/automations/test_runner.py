@@ -147,15 +147,16 @@ def test_the_gate_learns_whether_the_origin_is_live_and_paused(
     practice.do(end_enrollments, [first.origin_id], "by_hand")
     ids = [first.id, second.id, uuid4()]
 
-    def facts(*, paused: bool) -> dict[UUID, dict[str, bool]]:
+    def told() -> dict[UUID, tuple[bool, bool]]:
+        facts = practice.do(origin_facts, ids)
         return {
-            first.id: {"is_origin_live": False, "is_origin_paused": paused},
-            second.id: {"is_origin_live": True, "is_origin_paused": paused},
+            text_id: (known["is_origin_live"], known["is_origin_paused"])
+            for text_id, known in facts.items()
         }
 
-    assert practice.do(origin_facts, ids) == facts(paused=False)
+    assert told() == {first.id: (False, False), second.id: (True, False)}
     practice.do(pause, automation_id)
-    assert practice.do(origin_facts, ids) == facts(paused=True)
+    assert told() == {first.id: (False, True), second.id: (True, True)}
     assert Practice(practice.runtime, other_clinic).do(origin_facts, ids) == {}
 
 

@@ -250,7 +250,9 @@ def test_the_last_text_of_a_sequence_goes_once_more_but_not_after_it_was_ended(
         document = {"name": name, "trigger": trigger, "steps": steps, "exits": ["stage_changed"]}
         house.do(load_automation, document)
     lead_id = house.ask()
-    house.do(lambda uow: uow.session.execute(update(Clinic).values(daily_cap=9)))
+    house.do(
+        lambda uow: uow.session.execute(update(Clinic).values(daily_cap=9, voice_gap_minutes=0))
+    )
     house.move(lead_id, "Contacted")
     drain()
     # The phones of the sandbox get everything at once: here they were off.
