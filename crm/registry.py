@@ -6,6 +6,7 @@ from automations import consumers as automations_consumers
 from automations import models as automations_models
 from automations import pages as automations_pages
 from automations import timeline as automations_timeline
+from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
 from automations.runner import ENROLLMENTS
@@ -106,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pipelines_settings.router,
     lead_pages.router,
     automations_pages.router,
+    explain_pages.router,
     messaging_pages.router,
     template_pages.router,
     sandbox_pages.router,

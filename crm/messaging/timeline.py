@@ -64,6 +64,7 @@ def _entry(uow: UnitOfWork, event: Event, text: Any, names: Mapping[UUID, str]) 
         who=_who(text, names),
         look=state.look,
         why=_why(text, gave_up=gave_up),
+        explained=text.id,
     )
 
 

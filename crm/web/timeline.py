@@ -20,7 +20,7 @@ class Entry:
 
     `who` is for an event that knows better who did it than the transaction that stored it; `why`
     stands below what was said; `look` is how that looks where it was not said after all. `ref` is
-    the row that can be taken back.
+    the row that can be taken back, `explained` the communication that a page explains.
     """
 
     title: str
@@ -33,6 +33,7 @@ class Entry:
     why: str = ""
     look: Literal["", "waiting", "unsaid", "lost"] = ""
     ref: UUID | None = None
+    explained: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,153 @@
+"""Why not: what each sequence of the clinic did for a lead, or why it did nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+from sqlalchemy import Select, and_, select
+
+from automations.enrollments import ORIGIN
+from automations.events import EnrollmentRefused
+from automations.models import Automation, Enrollment
+from automations.names import names_asked, names_found
+from automations.versions import definitions
+from automations.wording import exit_words, refusal_words
+from crm.core.errors import N_
+from crm.core.events import EventRow
+from crm.core.together import together
+from crm.core.uow import UnitOfWork
+from crm.messaging import states
+from crm.messaging.models import Communication
+from crm.web.language import _
+from pipelines.models import Lead
+
+Answer = Literal["in_it", "left", "refused", "published_later", "not_started"]
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+
+WORDS: Mapping[Answer, str] = {
+    "in_it": N_("It is under way."),
+    "left": N_("It has ended"),
+    "refused": N_("It did not start"),
+    "published_later": N_("It was made after this lead came."),
+    "not_started": N_("What starts it has not happened to this lead."),
+}
+
+SILENT = ("queued", "blocked", "voided", "failed", "undelivered")
+"""The states of a text that the patient has not got."""
+
+_passages: Any = Enrollment.__table__  # type: ignore[attr-defined]
+_automations: Any = Automation.__table__  # type: ignore[attr-defined]
+_events: Any = EventRow.__table__  # type: ignore[attr-defined]
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
+_leads: Any = Lead.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A text of a sequence that the patient has not got, and why."""
+
+    id: UUID
+    state: states.State
+    reason: str
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """What one sequence did for a lead: a code, its words, when, and what it did not say."""
+
+    automation_id: UUID
+    name: str
+    trigger: str
+    answer: Answer
+    words: str
+    detail: str
+    at: datetime | None
+    silent: Sequence[Silent]
+
+
+def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
+    """Return what each published sequence did for a lead, by name. Raises NotFound."""
+    lead = uow.get(Lead, lead_id)
+    found = together(uow, **_asked(uow, lead), **names_asked(uow))
+    parsed = definitions(uow, {row.version_id for row in found["automations"]})
+    names = names_found(found)
+    silent: dict[UUID, list[Silent]] = {}
+    for text in found["texts"]:
+        state = states.state(text.status, text.held_reason)
+        reason = states.reason(text.reason or text.held_reason)
+        silent.setdefault(text.automation_id, []).append(Silent(text.id, state, reason))
+    latest = {row.automation_id: row for row in found["passages"]}
+    refused = {UUID(row.automation_id): row for row in found["refused"]}
+    return [
+        _answered(
+            row,
+            parsed[row.version_id].trigger.words(names),
+            _answer(row, lead, latest.get(row.id), refused.get(row.id)),
+            silent.get(row.id, ()),
+        )
+        for row in found["automations"]
+    ]
+
+
+def _answer(
+    automation: Any, lead: Lead, passage: Any, refusal: Any
+) -> tuple[Answer, str, datetime | None]:
+    """Return the code of what a sequence did, its detail and when: the last thing that it did."""
+    if passage is not None and (refusal is None or refusal.at <= passage.entered_at):
+        if passage.state == "live":
+            return "in_it", "", passage.entered_at
+        return "left", exit_words(passage.exit_reason), passage.ended_at
+    if refusal is not None:
+        return "refused", refusal_words(refusal.reason), refusal.at
+    is_younger = automation.created_at > lead.created_at
+    return ("published_later" if is_younger else "not_started"), "", None
+
+
+def _answered(
+    row: Any,
+    trigger: str,
+    answer: tuple[Answer, str, datetime | None],
+    silent: Sequence[Silent],
+) -> WhyNot:
+    code, detail, at = answer
+    return WhyNot(row.id, row.name, trigger, code, _(WORDS[code]), detail, at, silent)
+
+
+def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
+    whole, passage, event, text = _automations.c, _passages.c, _events.c, _texts.c
+    theirs = and_(passage.clinic_id == text.clinic_id, passage.id == text.origin_id)
+    return {
+        "automations": select(whole.id, whole.name, whole.version_id, whole.created_at)
+        .where(whole.clinic_id == uow.clinic_id, whole.version_id.is_not(None))
+        .order_by(whole.name),
+        "passages": select(
+            *(passage.automation_id, passage.state, passage.exit_reason),
+            *(passage.entered_at, passage.ended_at),
+        )
+        .where(passage.clinic_id == uow.clinic_id, passage.lead_id == lead.id)
+        .order_by(passage.entered_at, passage.id),
+        "refused": select(
+            event.payload["automation_id"].astext.label("automation_id"),
+            event.payload["reason"].astext.label("reason"),
+            event.at,
+        )
+        .where(
+            event.clinic_id == uow.clinic_id,
+            event.lead_id == lead.id,
+            event.name == EnrollmentRefused.name,
+        )
+        .order_by(event.seq),
+        "texts": select(
+            *(text.id, text.status, text.reason, text.held_reason, passage.automation_id)
+        )
+        .join(_passages, theirs)
+        .where(
+            text.clinic_id == uow.clinic_id,
+            text.lead_id == lead.id,
+            text.origin_kind == ORIGIN,
+            text.status.in_(SILENT),
+        )
+        .order_by(text.id),
+    }
