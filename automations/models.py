@@ -29,7 +29,7 @@ class Automation(ClinicScoped, table=True):
     trigger_kind: str = Field(description="Of the published version, for matching.")
     priority: int = Field(
         default=FOLLOW_UP,
-        sa_column_kwargs={"server_default": text(str(FOLLOW_UP))},
+        sa_column_kwargs={"server_default": str(FOLLOW_UP)},
         description="Whose text goes first where several are about to write to one person.",
     )
     created_at: datetime

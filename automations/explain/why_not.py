@@ -116,8 +116,7 @@ def _answered(
 
 
 def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
-    whole, passage, event, text = _automations.c, _passages.c, _events.c, _texts.c
-    theirs = and_(passage.clinic_id == text.clinic_id, passage.id == text.origin_id)
+    whole, passage, event = _automations.c, _passages.c, _events.c
     return {
         "automations": select(whole.id, whole.name, whole.version_id, whole.created_at)
         .where(whole.clinic_id == uow.clinic_id, whole.version_id.is_not(None))
@@ -139,9 +138,15 @@ def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
             event.name == EnrollmentRefused.name,
         )
         .order_by(event.seq),
-        "texts": select(
-            *(text.id, text.status, text.reason, text.held_reason, passage.automation_id)
-        )
+        "texts": _silent(uow, lead),
+    }
+
+
+def _silent(uow: UnitOfWork, lead: Lead) -> Select[Any]:
+    passage, text = _passages.c, _texts.c
+    theirs = and_(passage.clinic_id == text.clinic_id, passage.id == text.origin_id)
+    return (
+        select(*(text.id, text.status, text.reason, text.held_reason, passage.automation_id))
         .join(_passages, theirs)
         .where(
             text.clinic_id == uow.clinic_id,
@@ -149,5 +154,5 @@ def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
             text.origin_kind == ORIGIN,
             text.status.in_(SILENT),
         )
-        .order_by(text.id),
-    }
+        .order_by(text.id)
+    )

@@ -40,7 +40,7 @@ class Clinic(SQLModel, table=True):
     )
     voice_gap_minutes: int = Field(
         default=240,
-        sa_column_kwargs={"server_default": text("240")},
+        sa_column_kwargs={"server_default": "240"},
         description="Between automated texts of different sequences to one person; 0 for none.",
     )
     clinic_daily_cap: int = Field(

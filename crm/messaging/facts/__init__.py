@@ -23,6 +23,9 @@ from crm.messaging.facts.statement import STATEMENT
 VOICE = ("other_voice", "is_outranked", "gap")
 """What whoever knows the automations says of the others that write to the same person."""
 
+TOLD = ("is_origin_live", "is_origin_paused", "is_lead_open", *VOICE)
+"""What the sources tell of a text, in the gate's names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -93,9 +96,6 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         tier=row.tier if row.consent_action == "granted" else "none",
         is_textable=row.kind == "phone" and not _is_dead(row),
         is_suppressed=row.is_suppressed,
-        is_origin_live=told.get("is_origin_live", True),
-        is_origin_paused=told.get("is_origin_paused", False),
-        is_lead_open=told.get("is_lead_open", True),
         is_holding=row.is_holding_sends,
         **_sender(row),
         is_template_paused=bool(row.is_template_paused),
@@ -104,7 +104,7 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         last_in_at=row.last_in_at,
         answers_at=row.answers_at,
         is_once_more=row.retry_of is not None,
-        **_voice(told),
+        **{name: told[name] for name in TOLD if name in told},
         overtaken_by=_overtaken_by(row, told.get("booked_at")),
         start_hour=row.window_start_hour,
         end_hour=row.window_end_hour,
@@ -115,10 +115,6 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
 
 def _sender(row: Row[Any]) -> dict[str, Any]:
     return {"has_sender": row.use_sender_id is not None, "is_sender_paused": bool(row.is_paused)}
-
-
-def _voice(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: told[name] for name in VOICE if name in told}
 
 
 def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None:
