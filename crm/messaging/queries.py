@@ -197,6 +197,8 @@ class TemplateShown:
     version_id: UUID
     number: int
     bodies: Mapping[str, str]
+    channel: str
+    subjects: Mapping[str, str]
 
 
 def templates_shown(uow: UnitOfWork, template_id: UUID | None = None) -> list[TemplateShown]:
@@ -210,6 +212,8 @@ def templates_shown(uow: UnitOfWork, template_id: UUID | None = None) -> list[Te
             col(TemplateVersion.id),
             col(TemplateVersion.number),
             col(TemplateVersion.bodies),
+            col(Template.channel),
+            col(TemplateVersion.subjects),
         )
         .join(
             TemplateVersion,
