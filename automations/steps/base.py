@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,8 +30,12 @@ class Run:
 
 
 class Step(Part):
-    """One step of a sequence; it is skipped where its conditions (`when`) do not all hold."""
+    """One step of a sequence; it is skipped where its conditions (`when`) do not all hold.
 
+    `speaks` is the channel by which it speaks to the patient, if it does.
+    """
+
+    speaks: ClassVar[str | None] = None
     when: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
 
     def take(self, run: Run) -> Outcome:

@@ -1,4 +1,4 @@
-"""The last check before a text leaves: one pure function over what is known of it.
+"""The last check before a text or email leaves: one pure function over what is known of it.
 
 Every reason is a code that the lead's page explains. A Block is final, a Defer is looked at again
 when it ends: what was true when a text was held proves nothing about the morning (LAW-25).
@@ -26,7 +26,14 @@ BlockReason = Literal[
     "unknown_zone",
 ]
 Overtaken = Literal["replied", "booked"]
-ByPerson = Literal["hold", "no_sender", "sender_paused", "sequence_paused", "template_paused"]
+ByPerson = Literal[
+    "hold",
+    "no_sender",
+    "sender_paused",
+    "sequence_paused",
+    "template_paused",
+    "no_postal_address",
+]
 DeferReason = Literal[ByPerson, "quiet_hours", "daily_cap", "weekly_cap"]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
 DEFER_REASONS: tuple[DeferReason, ...] = get_args(DeferReason)
@@ -73,6 +80,7 @@ class Facts:
     message_class: str
     created_at: datetime
     zones: tuple[str, ...]
+    channel: str = "sms"
     states: tuple[str, ...] = ()
     tier: str = "none"
     is_textable: bool = True
@@ -84,6 +92,7 @@ class Facts:
     has_sender: bool = True
     is_sender_paused: bool = False
     is_template_paused: bool = False
+    has_postal_address: bool = True
     useful_until: datetime | None = None
     sent_at: tuple[datetime, ...] = ()
     last_in_at: datetime | None = None
@@ -98,6 +107,11 @@ class Facts:
     def is_automated(self) -> bool:
         """Whether no person sends it and nobody's keyword asked for it."""
         return self.message_class not in ("staff", "system")
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether it may arrive at some hours only: an email wakes nobody (LAW-20 is of calls)."""
+        return self.is_automated and self.channel != "email"
 
     @property
     def week(self) -> quiet_hours.Week:
@@ -194,6 +208,9 @@ def _held(facts: Facts) -> Defer | None:
         return Defer(facts.now + LOOK_AGAIN, "sequence_paused")
     if facts.is_template_paused:
         return Defer(facts.now + LOOK_AGAIN, "template_paused")
+    sells_by_email = facts.channel == "email" and facts.message_class == "marketing"
+    if sells_by_email and not facts.has_postal_address:
+        return Defer(facts.now + LOOK_AGAIN, "no_postal_address")
     return None
 
 
@@ -222,7 +239,7 @@ def _room_at(
 
 def _by_hours(facts: Facts) -> Defer | Block | None:
     """Hold back what would arrive at night, in any zone where its recipient may be (LAW-20)."""
-    if not facts.is_automated or facts.is_answer:
+    if not facts.has_hours or facts.is_answer:
         return None
     opening = _opening(facts, facts.now, "quiet_hours")
     if not (isinstance(opening, Defer) and opening.until == facts.now):
@@ -234,6 +251,8 @@ def _by_hours(facts: Facts) -> Defer | Block | None:
 
 def _opening(facts: Facts, start: datetime, reason: DeferReason) -> Defer | Block:
     """Hold back until the window is open, from `start` on; no window, no text."""
+    if not facts.has_hours:
+        return Defer(start, reason)
     opening = quiet_hours.earliest_in(start, facts.zones, facts.week)
     if opening is None:
         return Block("quiet_hours")
