@@ -13,11 +13,11 @@ from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, Found, TimelineSource
 
-_PURPOSES: Mapping[tuple[bool, str], str] = {
-    (False, "care"): N_("care texts"),
-    (False, "marketing"): N_("marketing texts"),
-    (True, "care"): N_("care emails"),
-    (True, "marketing"): N_("marketing emails"),
+_PURPOSES: Mapping[tuple[str, str], str] = {
+    ("sms", "care"): N_("care texts"),
+    ("sms", "marketing"): N_("marketing texts"),
+    ("email", "care"): N_("care emails"),
+    ("email", "marketing"): N_("marketing emails"),
 }
 
 
@@ -25,12 +25,8 @@ def _entry(event: Event) -> Entry:
     if isinstance(event, ConsentRecorded):
         granted = event.action == "granted"
         title = _("Consent given") if granted else _("Consent withdrawn")
-        return Entry(
-            title,
-            _(_PURPOSES[event.channel == "email", event.purpose]),
-            "consent",
-            tone="green" if granted else "red",
-        )
+        purpose = _PURPOSES[event.channel, event.purpose]
+        return Entry(title, _(purpose), "consent", tone="green" if granted else "red")
     if isinstance(event, AddressSuppressed):
         closed = _("No text leaves for this number.")
         if event.channel == "email":
