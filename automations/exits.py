@@ -34,14 +34,22 @@ def exits_of(event: Event) -> tuple[ExitCode, ...]:
             return ("stage_changed",)
         case TextReceived(keyword=None):
             return ("replied",)
-        case AddressSuppressed(channel="sms"):
+        case AddressSuppressed(channel="sms" | "email"):
             return ("opted_out",)
         case _:
             return ()
 
 
 def exit_reason(definition: SequenceDefinition, event: Event) -> ExitCode | None:
-    """Return why an event ends a passage through this sequence; None where it does not."""
+    """Return why an event ends a passage through this sequence; None where it does not.
+
+    Who unsubscribes from emails ends a sequence that speaks by email alone. One that texts as well
+    goes on without its emails, which the gate blocks: texts are ended by STOP (LAW-7).
+    """
+    if isinstance(event, AddressSuppressed) and event.channel == "email":
+        spoken = {step.speaks for step in definition.steps} - {None}
+        if spoken != {"email"}:
+            return None
     return next((code for code in exits_of(event) if code in definition.exits), None)
 
 

@@ -1,6 +1,6 @@
 """Writing what a chunk of passes decided: one statement for each kind of effect, leads last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,8 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.actions import OutboundText, queue_texts
 from pipelines.actions import Move, move_leads
 
-NO_PHONE = "no_phone"
+NO_ADDRESS = {"sms": "no_phone", "email": "no_email"}
+"""Why a step was skipped that had nowhere to send to, by its channel."""
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 
@@ -35,8 +36,8 @@ def flush(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
     _move_leads(uow, settled)
 
 
-def _queue_texts(uow: UnitOfWork, passes: Sequence[Pass]) -> set[str]:
-    """Queue every text; return the keys of those that could not be made."""
+def _queue_texts(uow: UnitOfWork, passes: Sequence[Pass]) -> Mapping[str, str]:
+    """Queue every text and email; return why some could not be made, by their keys."""
     texts = [
         OutboundText(
             contact_id=effect.contact_id,
@@ -48,14 +49,18 @@ def _queue_texts(uow: UnitOfWork, passes: Sequence[Pass]) -> set[str]:
             lead_id=effect.lead_id,
             useful_until=effect.useful_until,
             cause=one.standing.cause,
+            channel=effect.channel,
         )
         for one in passes
         for effect in one.effects
         if isinstance(effect, QueueText)
     ]
     if not texts:
-        return set()
-    return {text.dedupe_key for text in texts} - queue_texts(uow, texts).keys()
+        return {}
+    queued = queue_texts(uow, texts)
+    return {
+        text.dedupe_key: NO_ADDRESS[text.channel] for text in texts if text.dedupe_key not in queued
+    }
 
 
 def _without_text(uow: UnitOfWork, one: Pass) -> Pass:
@@ -147,14 +152,14 @@ def _write_positions(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
     uow.ring("enrollments", due)
 
 
-def _record(uow: UnitOfWork, passes: Sequence[Pass], missing: Collection[str]) -> None:
+def _record(uow: UnitOfWork, passes: Sequence[Pass], missing: Mapping[str, str]) -> None:
     """Keep each step with the inputs of its decision, and tell of it and of what has ended."""
     rows: list[dict[str, Any]] = []
     events: list[Event] = []
     for one in passes:
         for taken in one.taken:
             key = key_of(one.standing.id, taken.step, taken.occurrence)
-            row = _step_run(uow, one, taken, NO_PHONE if key in missing else None)
+            row = _step_run(uow, one, taken, missing.get(key))
             rows.append(row)
             # Waits and ends stand in the step runs alone: nobody reads a timeline for them.
             if taken.outcome.effects or row["outcome"].get("skipped"):

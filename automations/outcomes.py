@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 
 @dataclass(frozen=True)
 class QueueText:
-    """A text to queue; whether and when it may leave is the gate's business."""
+    """A text or email to queue; whether and when it may leave is the gate's business."""
 
     contact_id: UUID
     lead_id: UUID | None
     template_id: UUID
     dedupe_key: str
     useful_until: datetime
+    channel: Literal["sms", "email"] = "sms"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from automations.models import Automation, Enrollment, SequenceVersion, StepRun
 from automations.names import Names, names_asked, names_found
 from automations.program import Program
 from automations.steps.base import Step
+from automations.steps.send_email import SendEmail
 from automations.steps.send_text import SendText
 from automations.steps.stop import Stop
 from automations.steps.wait_for import WaitFor
@@ -28,7 +29,7 @@ from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.composing import merge_values
 from crm.messaging.queries import in_language, template_bodies
-from crm.messaging.rendering import preview
+from crm.messaging.rendering import EMAIL_LIMIT, preview
 from pipelines.models import Lead
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
@@ -101,8 +102,8 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
     )
     texts = {row.id: in_language(row.bodies, person.language) for row in found["words"]}
 
-    def says(step: SendText) -> str:
-        return preview(texts.get(step.template_id, ""), values)
+    def says(step: SendText | SendEmail) -> str:
+        return preview(texts.get(step.template_id, ""), values, EMAIL_LIMIT)
 
     return [
         _passage(row, parsed[row.version_id].program, runs.get(row.id, []), names, says)
@@ -151,7 +152,7 @@ def _passage(
     program: Program,
     runs: Sequence[Any],
     names: Names,
-    says: Callable[[SendText], str],
+    says: Callable[[SendText | SendEmail], str],
 ) -> PassageShown:
     is_live = row.state == "live"
     coming = _coming(row, program)
@@ -177,7 +178,7 @@ def _passage(
         length=len(program),
         may_skip=coming is not None and row.dead_at is None,
         is_resting=row.paused_at is not None,
-        says=says(coming) if isinstance(coming, SendText) else "",
+        says=says(coming) if isinstance(coming, SendText | SendEmail) else "",
         is_wait=isinstance(coming, WaitFor | WaitUntilTime),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, select
 from automations.definitions import SequenceDefinition
 from automations.models import Automation, Enrollment, SequenceVersion, StepRun
 from automations.names import Names, names_here
+from automations.steps.send_email import SendEmail
 from automations.steps.send_text import SendText
 from automations.versions import definitions
 from automations.wording import exit_words, reentry_words
@@ -127,13 +128,13 @@ def _steps_read(
     uow: UnitOfWork, definition: SequenceDefinition, names: Names, people: Mapping[int, int]
 ) -> list[StepRead]:
     steps = [place.step for place in definition.program]
-    sent = {step.template_id for step in steps if isinstance(step, SendText)}
+    sent = {step.template_id for step in steps if isinstance(step, SendText | SendEmail)}
     texts = template_words(uow, sent, current_language())
     return [
         StepRead(
             words=step.words(names),
             only_if=[one.words(names) for one in step.when],
-            text=texts.get(step.template_id, "") if isinstance(step, SendText) else "",
+            text=texts.get(step.template_id, "") if isinstance(step, SendText | SendEmail) else "",
             people=people.get(index, 0),
         )
         for index, step in enumerate(steps)

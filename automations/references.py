@@ -37,9 +37,9 @@ def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
 
 @dataclass(frozen=True)
 class _Known:
-    """The clinic's templates, pipelines and stages, by name and by id as text."""
+    """The clinic's templates by channel, pipelines and stages, by name and by id as text."""
 
-    templates: Mapping[str, str]
+    templates: Mapping[str, Mapping[str, str]]
     pipelines: Mapping[str, str]
     stages: tuple[Stage, ...]
     default_pipeline: str | None
@@ -58,7 +58,10 @@ class _Known:
             )
         )
         return cls(
-            {template.name: str(template.id) for template in templates},
+            {
+                channel: {one.name: str(one.id) for one in templates if one.channel == channel}
+                for channel in ("sms", "email")
+            },
             {pipeline.name: str(pipeline.id) for pipeline in pipelines},
             tuple(stages),
             next((str(pipeline.id) for pipeline in pipelines if pipeline.is_default), None),
@@ -87,7 +90,8 @@ class _Resolver:
 
     def _node(self, node: Mapping[str, Any], path: str) -> Node:
         resolved = dict(node)
-        self._name(resolved, "template", self.known.templates, path)
+        channel = "email" if resolved.get("kind") == "send_email" else "sms"
+        self._name(resolved, "template", self.known.templates[channel], path)
         self._name(resolved, "pipeline", self.known.pipelines, path)
         self._stage(resolved, path)
         return {key: self._value(value, f"{path}.{key}") for key, value in resolved.items()}

@@ -19,6 +19,7 @@ EXITS: Mapping[str, str] = {
 }
 SKIPPED: Mapping[str, str] = {
     "no_phone": N_("there is no phone number"),
+    "no_email": N_("there is no email address"),
     "no_lead": N_("there is no lead"),
     "other_pipeline": N_("the lead is in another pipeline"),
     "already_there": N_("the lead is there already"),

@@ -24,10 +24,10 @@ from crm.core.events import Consumer
 from crm.core.models import Chained
 from crm.core.runtime import FactSource, Job, LeadPanel, StageUse
 from crm.core.work import Work
+from crm.messaging import email_pages, sandbox_pages, template_pages, unsubscribe_pages
 from crm.messaging import models as messaging_models
 from crm.messaging import pages as messaging_pages
 from crm.messaging import queries as messaging_queries
-from crm.messaging import sandbox_pages, template_pages
 from crm.messaging import timeline as messaging_timeline
 from crm.messaging.sending import COMMUNICATIONS
 from crm.messaging.settling import SETTLEMENTS
@@ -110,6 +110,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     explain_pages.router,
     messaging_pages.router,
     template_pages.router,
+    email_pages.router,
+    unsubscribe_pages.router,
     sandbox_pages.router,
     twilio.router,
     work_pages.router,
@@ -184,7 +186,7 @@ SETTINGS: tuple[NavEntry, ...] = (
     NavEntry(
         *(N_("Templates"), "/settings/templates", "template", "templates:write"),
         group=_LEADS,
-        hint=N_("What texts say, in English and Spanish"),
+        hint=N_("What texts and emails say, in English and Spanish"),
     ),
     NavEntry(
         *(N_("Team"), "/settings/team", "team", "members:write"),
@@ -195,6 +197,11 @@ SETTINGS: tuple[NavEntry, ...] = (
         *(N_("Texts"), "/settings/texts", "text", "settings:read"),
         group=_CLINIC,
         hint=N_("Hold and release automated texts, and the numbers they leave from"),
+    ),
+    NavEntry(
+        *(N_("Emails"), "/settings/emails", "email", "settings:read"),
+        group=_CLINIC,
+        hint=N_("Where emails leave from, and the postal address that they name"),
     ),
     NavEntry(
         *(N_("API keys"), "/settings/api-keys", "key", "api_keys:write"),

@@ -55,7 +55,7 @@ def build_runtime(
 
 
 def build_channels(settings: Settings) -> Channels:
-    """Return what texts may leave through here: the sandbox in the demo only, providers anywhere.
+    """Return what may leave through what here: the sandbox in the demo only, providers anywhere.
 
     A provider's SDK is loaded when its first channel is opened.
     """
@@ -64,7 +64,11 @@ def build_channels(settings: Settings) -> Channels:
         channel: Channel = load("crm.messaging.channels.twilio:open_account")(account, settings)
         return channel
 
-    factories: dict[str, Callable[[Account], Channel]] = {"twilio": twilio}
+    def sendgrid(account: Account) -> Channel:
+        channel: Channel = load("crm.messaging.channels.sendgrid:open_account")(account, settings)
+        return channel
+
+    factories: dict[str, Callable[[Account], Channel]] = {"twilio": twilio, "sendgrid": sendgrid}
     if settings.is_demo:
         factories["sandbox"] = lambda account: Sandbox()
     return Channels(factories)

@@ -1,4 +1,4 @@
-"""The demo clinic: people who sign in, a pipeline, a form, sequences and a sandbox number."""
+"""The demo clinic: people who sign in, a pipeline, a form, sequences, a number and a mailbox."""
 
 import json
 import secrets
@@ -15,11 +15,14 @@ from crm.core.settings import Settings
 from crm.core.uow import UnitOfWork
 from crm.furnishing import furnish
 from crm.messaging.actions import add_sender
+from crm.messaging.actions.connect_email import save_postal_address
 
 TIMEZONE = "America/New_York"
 CLINIC = "Riverside Dental"
 PHONE = "+12125550100"
 SENDER = "+12125550101"
+EMAIL_SENDER = "hello@riverside.example"
+POSTAL_ADDRESS = "12 Water Street\nNew York, NY 10004"
 TEAM: tuple[tuple[str, str, Role], ...] = (
     ("owner@riverside.example", "Olivia Reyes", "owner"),
     ("manager@riverside.example", "Marcus Hill", "manager"),
@@ -122,5 +125,7 @@ def _furnish(uow: UnitOfWork) -> dict[str, Any]:
     """Give the clinic what it works with; return the keys that lead in."""
     form = furnish(uow, is_live=True)
     add_sender(uow, "sandbox", SENDER)
+    add_sender(uow, "sandbox", EMAIL_SENDER, channel="email")
+    save_postal_address(uow, POSTAL_ADDRESS)
     key = create_key(uow, "Demo", ["requests:write"])
     return {"form_key": form.key, "api_key": key.raw}

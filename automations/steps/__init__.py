@@ -8,13 +8,14 @@ from automations.conditions import AnyCondition
 from automations.steps.base import Step
 from automations.steps.if_else import IfElse
 from automations.steps.move_stage import MoveStage
+from automations.steps.send_email import SendEmail
 from automations.steps.send_text import SendText
 from automations.steps.split import Share, Split
 from automations.steps.stop import Stop
 from automations.steps.wait_for import WaitFor
 from automations.steps.wait_until import WaitUntilTime
 
-STEPS = (SendText, WaitFor, WaitUntilTime, IfElse, Split, MoveStage, Stop)
+STEPS = (SendText, SendEmail, WaitFor, WaitUntilTime, IfElse, Split, MoveStage, Stop)
 
 if TYPE_CHECKING:
     AnyStep = Step

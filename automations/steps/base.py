@@ -32,8 +32,12 @@ class Run:
 
 
 class Step(Part):
-    """One step of a sequence; it is skipped where its conditions (`when`) do not all hold."""
+    """One step of a sequence; it is skipped where its conditions (`when`) do not all hold.
 
+    `speaks` is the channel by which it speaks to the patient, if it does.
+    """
+
+    speaks: ClassVar[str | None] = None
     arms: ClassVar[tuple[str, ...]] = ()
     """Where the steps of its branches stand: a field, or `list.*.field` for one in each item."""
 

@@ -20,6 +20,7 @@ class SendText(Step):
     """
 
     label: ClassVar[str] = N_("Send a text")
+    speaks: ClassVar[str] = "sms"
     kind: Literal["send_text"] = "send_text"
     template_id: UUID
     useful_hours: Annotated[int, Field(ge=1, le=720)] = 72

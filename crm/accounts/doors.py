@@ -3,8 +3,10 @@
 Only the hash of a key is kept, and a reader sees only the doors that his key opens.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, delete, select
@@ -12,8 +14,11 @@ from sqlmodel import col
 
 from crm.accounts.models import Door
 from crm.core.asking import Asking
+from crm.core.bulk import insert_rows
 from crm.core.database import Database
 from crm.core.uow import UnitOfWork
+
+_doors: Any = Door.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,15 @@ def behind(asking: Asking, kind: str, key_hash: ColumnElement[str]) -> ScalarSel
 def open_door(uow: UnitOfWork, kind: str, key: str, ref_id: UUID) -> None:
     """Let a key lead to a row of this clinic."""
     uow.add(Door(kind=kind, key_hash=hash_key(kind, key), clinic_id=uow.clinic_id, ref_id=ref_id))
+
+
+def open_doors(uow: UnitOfWork, kind: str, leads_to: Mapping[str, UUID]) -> None:
+    """Let each key lead to its row of this clinic, where it does not already."""
+    rows = [
+        {"kind": kind, "key_hash": hash_key(kind, key), "clinic_id": uow.clinic_id, "ref_id": ref}
+        for key, ref in leads_to.items()
+    ]
+    insert_rows(uow.session, _doors, rows, skip_known=True)
 
 
 def close_doors(uow: UnitOfWork, kind: str, *ref_ids: UUID) -> None:

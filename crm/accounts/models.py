@@ -32,6 +32,9 @@ class Clinic(SQLModel, table=True):
     region: str = "US"
     language: str = "en"
     phone: str | None = None
+    postal_address: str | None = Field(
+        default=None, description="Its lines; marketing emails must name it (LAW-40)."
+    )
     is_holding_sends: bool = False
     window_start_hour: int = 8
     window_end_hour: int = 20

@@ -34,6 +34,9 @@ OPTED_OUT = N_("They opted out of texts to this number: only they can undo it, b
 TOLD_STAFF, PROVIDER_SAYS = "told_staff", "provider_opted_out"
 """Why an address is suppressed that did not text STOP."""
 
+UNSUBSCRIBED = "unsubscribed"
+"""Why an email address is suppressed whose owner said so, in an email or on the page behind it."""
+
 _suppressions: Any = Suppression.__table__  # type: ignore[attr-defined]
 
 
@@ -85,22 +88,24 @@ def revoke_consents(
     contact_id: UUID | None,
     source: str,
     evidence: Mapping[str, Any],
+    channel: Channel = "sms",
+    purposes: Sequence[Purpose] = PURPOSES,
 ) -> None:
-    """Record that somebody took back their consent to texts for every purpose (LAW-4)."""
+    """Record that somebody took back their consent to texts, or emails, for purposes (LAW-4)."""
     record_consents(
         uow,
         [
             NewConsent(
                 address_id=address_id,
                 contact_id=contact_id,
-                channel="sms",
+                channel=channel,
                 purpose=purpose,
                 tier="none",
                 action="revoked",
                 source=source,
                 evidence=evidence,
             )
-            for purpose in PURPOSES
+            for purpose in purposes
         ],
     )
 

@@ -13,15 +13,25 @@ from crm.core.uow import UnitOfWork
 from crm.web.language import _
 from crm.web.timeline import Entry, Found, TimelineSource
 
+_PURPOSES: Mapping[tuple[str, str], str] = {
+    ("sms", "care"): N_("care texts"),
+    ("sms", "marketing"): N_("marketing texts"),
+    ("email", "care"): N_("care emails"),
+    ("email", "marketing"): N_("marketing emails"),
+}
+
 
 def _entry(event: Event) -> Entry:
     if isinstance(event, ConsentRecorded):
         granted = event.action == "granted"
         title = _("Consent given") if granted else _("Consent withdrawn")
-        purpose = _("care texts") if event.purpose == "care" else _("marketing texts")
-        return Entry(title, purpose, "consent", tone="green" if granted else "red")
+        purpose = _PURPOSES[event.channel, event.purpose]
+        return Entry(title, _(purpose), "consent", tone="green" if granted else "red")
     if isinstance(event, AddressSuppressed):
-        return Entry(_("Opted out"), _("No text leaves for this number."), "consent", tone="red")
+        closed = _("No text leaves for this number.")
+        if event.channel == "email":
+            closed = _("No email leaves for this address; texts are not touched by it.")
+        return Entry(_("Opted out"), closed, "consent", tone="red")
     return Entry(_("Opted in again"), icon="consent", tone="green")
 
 

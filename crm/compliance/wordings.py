@@ -44,6 +44,17 @@ MARKETING: Mapping[str, str] = {
         " condición para comprar nada ni para recibir atención."
     ),
 }
+EMAIL_OFFERS: Mapping[str, str] = {
+    "en": (
+        "{clinic} may send me offers and news by email, up to 4 a month. Each email has a link that"
+        " ends them. Agreeing is not a condition of buying anything or of getting care."
+    ),
+    "es": (
+        "{clinic} puede enviarme ofertas y novedades por correo electrónico, hasta 4 al mes. Cada"
+        " correo lleva un enlace para dejar de recibirlos. Aceptar no es condición para comprar"
+        " nada ni para recibir atención."
+    ),
+}
 TIERS: Mapping[Purpose, Tier] = {"care": "express", "marketing": "written"}
 
 _wordings: Any = ConsentWording.__table__  # type: ignore[attr-defined]
@@ -97,6 +108,11 @@ def default_text(clinic: str, language: str, purpose: Purpose) -> str:
     """Return the default words in the clinic's name."""
     texts = CARE if purpose == "care" else MARKETING
     return texts.get(language, texts["en"]).format(clinic=clinic)
+
+
+def email_offers_text(clinic: str, language: str) -> str:
+    """Return the words of the consent to offers by email, in the clinic's name."""
+    return EMAIL_OFFERS.get(language, EMAIL_OFFERS["en"]).format(clinic=clinic)
 
 
 def what_it_lacks(text: str, clinic: str) -> list[str]:

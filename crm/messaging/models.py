@@ -26,6 +26,7 @@ Status = Literal[
     "received",
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
+PROVIDERS = ("sandbox", "twilio", "sendgrid")
 OPEN_STATUSES = ("queued", "sending", "unconfirmed")
 
 
@@ -33,9 +34,7 @@ class ChannelAccount(ClinicScoped, table=True):
     """A clinic's account at a provider; its credentials are encrypted."""
 
     __tablename__ = "channel_accounts"
-    __table_args__ = table_args(
-        one_of("channel", CHANNELS), one_of("provider", ("sandbox", "twilio"))
-    )
+    __table_args__ = table_args(one_of("channel", CHANNELS), one_of("provider", PROVIDERS))
     retention = DataClass.SETTINGS
 
     channel: str
@@ -66,7 +65,7 @@ class Sender(ClinicScoped, table=True):
 
 
 class Template(ClinicScoped, table=True):
-    """A text that staff and sequences send; its words are in its versions."""
+    """A text or email that staff and sequences send; its words are in its versions."""
 
     __tablename__ = "templates"
     __table_args__ = table_args(
@@ -99,6 +98,12 @@ class TemplateVersion(ClinicScoped, table=True):
     template_id: UUID
     number: int
     bodies: dict[str, str] = Field(sa_type=JSONB)
+    subjects: dict[str, str] = Field(
+        default_factory=dict,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "{}"},
+        description="Of an email, by language.",
+    )
     created_at: datetime
 
 
@@ -187,6 +192,8 @@ class Communication(ClinicScoped, Due, table=True):
     dedupe_key: str
     template_version_id: UUID | None = None
     body: str | None = Field(default=None, description="Encrypted; rendered by the last gate.")
+    subject: str | None = Field(default=None, description="Of an email, as it left. Encrypted.")
+    html: str | None = Field(default=None, description="Of an email, as it left. Encrypted.")
     merge_values: str | None = Field(
         default=None, description="Encrypted JSON: merge fields that only the queuer knew."
     )

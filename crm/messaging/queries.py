@@ -139,15 +139,15 @@ def uncertain_texts(uow: UnitOfWork, lead_id: UUID | None = None) -> Sequence[Un
     ]
 
 
-def text_accounts(uow: UnitOfWork) -> Sequence[AccountShown]:
-    """Return the accounts that the clinic texts through, the first connected first."""
+def text_accounts(uow: UnitOfWork, channel: str = "sms") -> Sequence[AccountShown]:
+    """Return the accounts that the clinic texts, or emails, through, the first connected first."""
     c = _accounts.c
     its = (_senders.c.clinic_id == c.clinic_id) & (_senders.c.account_id == c.id)
     numbers = func.array_remove(func.array_agg(_senders.c.value), None).label("numbers")
     rows = uow.session.execute(
         select(c.id, c.provider, numbers, c.is_paused, c.paused_reason)
         .outerjoin(_senders, its)
-        .where(c.clinic_id == uow.clinic_id, c.channel == "sms")
+        .where(c.clinic_id == uow.clinic_id, c.channel == channel)
         .group_by(c.id, c.provider, c.is_paused, c.paused_reason, c.created_at)
         .order_by(c.created_at, c.id)
     )
@@ -197,6 +197,8 @@ class TemplateShown:
     version_id: UUID
     number: int
     bodies: Mapping[str, str]
+    channel: str
+    subjects: Mapping[str, str]
 
 
 def templates_shown(uow: UnitOfWork, template_id: UUID | None = None) -> list[TemplateShown]:
@@ -210,6 +212,8 @@ def templates_shown(uow: UnitOfWork, template_id: UUID | None = None) -> list[Te
             col(TemplateVersion.id),
             col(TemplateVersion.number),
             col(TemplateVersion.bodies),
+            col(Template.channel),
+            col(TemplateVersion.subjects),
         )
         .join(
             TemplateVersion,

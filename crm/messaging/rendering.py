@@ -24,6 +24,9 @@ TEXT_LIMIT = 1600
 SOURCE_LIMIT = 10_000
 """Characters of a template's source."""
 
+EMAIL_LIMIT = 12_000
+"""Characters of an email's words once filled in."""
+
 MERGE_FIELDS = frozenset(
     {"first_name", "last_name", "clinic_name", "clinic_phone", "service", "booking_link"}
 )
@@ -96,7 +99,7 @@ class _Environment(Environment):
     block_nesting_limit: ClassVar[int] = grammar.DEEPEST_IF + 1
     local_namespace_limit: ClassVar[int | None] = 1
     loop_iteration_limit: ClassVar[int | None] = 1
-    output_stream_limit: ClassVar[int | None] = 4 * TEXT_LIMIT
+    output_stream_limit: ClassVar[int | None] = 4 * EMAIL_LIMIT
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         """Keep what the grammar knows, so that nothing else can be parsed or called."""
@@ -146,7 +149,7 @@ class Compiled:
         """The merge fields it mentions, also those in an `if` that may not be reached."""
         return frozenset(self.lines)
 
-    def render(self, values: Mapping[str, object]) -> str:
+    def render(self, values: Mapping[str, object], limit: int = TEXT_LIMIT) -> str:
         """Fill in the values, once: what a value says is never read as template.
 
         None, False and blank count as not known. Control characters in values become spaces.
@@ -156,9 +159,9 @@ class Compiled:
         try:
             body = self.template.render(known).strip()
         except OutputStreamLimitError:
-            raise TextTooLong(TEXT_LIMIT) from None
-        if len(body.encode("utf-16-le")) // 2 > TEXT_LIMIT:
-            raise TextTooLong(TEXT_LIMIT)
+            raise TextTooLong(limit) from None
+        if len(body.encode("utf-16-le")) // 2 > limit:
+            raise TextTooLong(limit)
         return body
 
 
@@ -189,9 +192,9 @@ def compile(source: str) -> Compiled:
     return Compiled(template, MappingProxyType(lines))
 
 
-def merge_fields() -> list[tuple[str, str]]:
+def merge_fields(allowed: Collection[str] = MERGE_FIELDS) -> list[tuple[str, str]]:
     """Return what a template may say, each as it is written and as people call it."""
-    return [("{{ " + name + " }}", _(what)) for name, what in _NAMED.items()]
+    return [("{{ " + name + " }}", _(what)) for name, what in _NAMED.items() if name in allowed]
 
 
 def why_refused(source: str) -> str:
@@ -199,17 +202,26 @@ def why_refused(source: str) -> str:
     try:
         check(source)
     except TemplateRefused as refused:
-        reason = _(refused.message, **refused.params)
-        return _("Line %(line)s: %(reason)s", line=refused.line, reason=reason)
+        return said(refused)
     return ""
 
 
-def preview(source: str, values: Mapping[str, object] = MappingProxyType({})) -> str:
+def said(refused: TemplateRefused) -> str:
+    """Return in which line something cannot be used and why, as people read it."""
+    reason = _(refused.message, **refused.params)
+    return _("Line %(line)s: %(reason)s", line=refused.line, reason=reason)
+
+
+def preview(
+    source: str,
+    values: Mapping[str, object] = MappingProxyType({}),
+    limit: int = TEXT_LIMIT,
+) -> str:
     """Return what a template says, with "[first name]" and the like where no value is known."""
     known = {name: value for name, value in values.items() if value}
     try:
         return compile(source).render(
-            {name: f"[{_(what)}]" for name, what in _NAMED.items()} | known
+            {name: f"[{_(what)}]" for name, what in _NAMED.items()} | known, limit
         )
     except DomainError:
         return source

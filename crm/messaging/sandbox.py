@@ -92,6 +92,7 @@ def _here(uow: UnitOfWork) -> Any:
     """The texts that passed through the sandbox, with the number of the clinic."""
     return (
         (_texts.c.clinic_id == uow.clinic_id)
+        & (_texts.c.channel == "sms")
         & _texts.c.status.in_(ARRIVED)
         & (_senders.c.clinic_id == _texts.c.clinic_id)
         & (_senders.c.id == _texts.c.sender_id)

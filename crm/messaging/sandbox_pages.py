@@ -1,4 +1,4 @@
-"""`/sandbox`: the patients' phones, to read what was sent and to answer; in the demo only."""
+"""`/sandbox`: the patients' phones and mailboxes, to read and to answer; in the demo only."""
 
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -6,17 +6,22 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Form
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from crm.accounts.deps import ClinicUow, SignedIn, get_runtime, require
 from crm.core.errors import NotFound
 from crm.core.principal import PATIENT
 from crm.core.runtime import Runtime
-from crm.messaging import sandbox
+from crm.messaging import sandbox, sandbox_mail
 from crm.web.forms import CleanText, FormModel, ShortText
 from crm.web.language import _
 from crm.web.pages import see_other
 from crm.web.templating import render
+
+EMAIL_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'"
+)
+"""What an email's own page may do: show itself, within one of ours (SEC-11)."""
 
 AnyRuntime = Annotated[Runtime, Depends(get_runtime)]
 
@@ -39,14 +44,22 @@ class AnswerForm(FormModel):
 
 @router.get("", name="sandbox:phones", dependencies=[require("sandbox:use")])
 def phones(request: Request, uow: ClinicUow) -> Response:
-    """Show the phones, the one with the latest text first."""
+    """Show the phones and mailboxes, the ones with the latest text and email first."""
     return render(
         request,
         "messaging/sandbox.html",
         now=uow.now,
         phones=sandbox.phones(uow),
+        mailboxes=sandbox_mail.mailboxes(uow),
         new_key=lambda: str(uuid4()),
     )
+
+
+@router.get("/emails/{email_id}", name="sandbox:email", dependencies=[require("sandbox:use")])
+def email(uow: ClinicUow, email_id: UUID) -> Response:
+    """Show an email by itself: a page that runs nothing, loads nothing and leads nowhere."""
+    html = sandbox_mail.html_of(uow, email_id)
+    return HTMLResponse(html, headers={"Content-Security-Policy": EMAIL_POLICY})
 
 
 @router.post("/{address_id}/answer", name="sandbox:answer")

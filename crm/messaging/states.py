@@ -59,6 +59,8 @@ REASONS: Mapping[str, str] = {
     "text_too_long": N_("The text is too long."),
     "unreadable": N_("The template cannot be read."),
     "no_phone": N_("There is no phone number to text."),
+    "no_email": N_("There is no email address."),
+    "no_postal_address": N_("A marketing email names the clinic's postal address: there is none."),
     "origin_ended": N_("The sequence it belonged to ended."),
     "spoken_for": N_("Another sequence has just written to them about the same thing."),
     "other_voice": N_("Another sequence wrote to them a short while ago."),
@@ -92,6 +94,23 @@ REASONS: Mapping[str, str] = {
     "step_skipped": N_("Somebody skipped this step."),
 }
 
+EMAIL_REASONS: Mapping[str, str] = {
+    "suppressed": N_("This email address opted out."),
+    "no_consent": N_("Nobody agreed to emails of this kind at this address."),
+    "hold": N_("The clinic holds all automated texts and emails."),
+    "daily_cap": N_("This address got its most emails for a day."),
+    "weekly_cap": N_("This address got its most emails for a week without an answer."),
+    "no_sender": N_("The clinic has no email address to send from."),
+    "text_too_long": N_("The email is too long."),
+    "sender_paused": N_("The clinic's email address is paused."),
+    "not_textable": N_("This address cannot get emails."),
+    "no_words": N_("The template is no email's, or says nothing for this person."),
+    "provider_unavailable": N_("The provider took no emails for a day."),
+    "content_refused": N_("The provider refused its words."),
+    "sender_refused": N_("The provider does not let the clinic's address send."),
+}
+"""Where a reason reads otherwise of an email than of a text."""
+
 CALLS: Mapping[str, tuple[str, str]] = {
     "completed": (N_("Talked"), "green"),
     "voicemail": (N_("Left a voicemail"), "blue"),
@@ -109,6 +128,9 @@ def call(outcome: str) -> tuple[str, str]:
 
 
 PAUSES: Mapping[str, str] = {
+    "401": N_("The provider refused the account's key: connect it again."),
+    "403": N_("The provider does not let this account send from its address."),
+    "404": N_("The provider does not know this account."),
     "20003": N_("The provider refused the account's token: connect it again."),
     "20404": N_("The provider does not know this account."),
     "30002": N_("The provider suspended the account."),
@@ -133,10 +155,11 @@ def state(status: str, held_reason: str | None = None) -> State:
     return replace(known, word=_(known.word))
 
 
-def reason(code: str | None) -> str:
+def reason(code: str | None, channel: str = "sms") -> str:
     """Return a reason as people read it; an unknown code stays itself, since it still helps."""
     if not code:
         return ""
     if code.startswith("missing_value:"):
         return _("A value is missing: %(name)s.", name=code.partition(":")[2])
-    return _(REASONS[code]) if code in REASONS else code
+    known = {**REASONS, **EMAIL_REASONS} if channel == "email" else REASONS
+    return _(known[code]) if code in known else code

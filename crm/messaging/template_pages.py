@@ -1,4 +1,4 @@
-"""Settings of templates: what texts say, in English and Spanish, with a preview and its parts."""
+"""Settings of templates: what texts and emails say, in English and Spanish, with a preview."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from crm.accounts.deps import ClinicUow, own_uow, require
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging import actions, queries, rendering
+from crm.messaging.emails.checking import BODY_FIELDS, clinical_words, wrong_words
+from crm.messaging.rendering import MERGE_FIELDS
 from crm.messaging.segments import Segments, measure
 from crm.web.forms import FormModel, Rejected, ShortText, shows_again
 from crm.web.language import N_, _
@@ -30,85 +32,105 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "care": (N_("Care: about the request and appointments"), N_("Care")),
     "marketing": (N_("Marketing: needs a consent of its own, in writing"), N_("Marketing")),
 }
+Channel = Literal["sms", "email"]
+CHANNELS: Mapping[str, str] = {"sms": N_("Text"), "email": N_("Email")}
 Body = Annotated[str, StringConstraints(max_length=rendering.SOURCE_LIMIT)]
 
 
-class PreviewForm(FormModel):
-    """What a template shall say, by language, and whatever else the form holds."""
+class WordsForm(FormModel):
+    """What a template says, by language; an email has subjects as well."""
 
     body_en: Body = ""
     body_es: Body = ""
-    name: ShortText = ""
-    message_class: Literal["care", "marketing"] = "care"
-    version_id: str = ""
+    subject_en: ShortText = ""
+    subject_es: ShortText = ""
+    channel: Channel = "sms"
 
     def bodies(self) -> dict[str, str]:
         """Return the words by language."""
         return {"en": self.body_en, "es": self.body_es}
 
+    def subjects(self) -> dict[str, str] | None:
+        """Return the subjects by language; None of a text."""
+        titles = {"en": self.subject_en, "es": self.subject_es}
+        return titles if self.channel == "email" else None
 
-class NewForm(FormModel):
+
+class PreviewForm(WordsForm):
+    """What a template shall say, and whatever else the form holds."""
+
+    name: ShortText = ""
+    message_class: Literal["care", "marketing"] = "care"
+    version_id: str = ""
+
+
+class NewForm(WordsForm):
     """A new template."""
 
     name: ShortText
     body_en: Body
-    body_es: Body = ""
     message_class: Literal["care", "marketing"] = "care"
 
 
-class TemplateForm(FormModel):
+class TemplateForm(WordsForm):
     """Other words of a template; `version_id` is the version that was edited."""
 
     name: ShortText
     body_en: Body
-    body_es: Body = ""
     version_id: UUID
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a text would say, how many parts it is sent as, or why it cannot be."""
+    """What would be said, how many parts a text is sent as, or why it cannot be.
+
+    `warned` is what of an email's words tells of an illness or a treatment (LAW-53).
+    """
 
     language: str
     words: str
-    size: Segments
+    size: Segments | None
     refused: str
+    subject: str = ""
+    warned: str = ""
 
 
 @router.get("", name="messaging:templates")
 def templates(request: Request, uow: ClinicUow) -> Response:
-    """Show what the clinic's texts say."""
+    """Show what the clinic's texts and emails say."""
     rows = queries.templates_shown(uow)
     return render(
         request,
         "messaging/templates.html",
         templates=[(row, _first_words(row.bodies)) for row in rows],
         classes={name: _(short) for name, (_long, short) in CLASSES.items()},
+        channels={name: _(word) for name, word in CHANNELS.items()},
     )
 
 
 @router.get("/new", name="messaging:new_template")
-def new(request: Request) -> Response:
-    """Ask for a template's name and words."""
-    return _page(request, None)
+def new(request: Request, channel: Channel = "sms") -> Response:
+    """Ask for a template's name and words, of a text or of an email."""
+    return _page(request, None, channel=channel)
 
 
 def _new_again(request: Request, rejected: Rejected) -> Response:
-    return _page(request, None, rejected)
+    typed = rejected.values.get("channel", "sms")
+    return _page(request, None, rejected, channel=typed if typed in CHANNELS else "sms")
 
 
 @router.post("", name="messaging:add_template", dependencies=[shows_again(_new_again)])
 def add(request: Request, uow: ClinicUow, form: Annotated[NewForm, Form()]) -> Response:
     """Add a template."""
-    words = {"en": form.body_en, "es": form.body_es}
-    actions.new_template(uow, form.name, words, form.message_class)
+    actions.new_template(uow, form.name, form.bodies(), form.message_class, form.subjects())
     return see_other(request, "messaging:templates", message=_("The template is added."))
 
 
 @router.post("/preview", name="messaging:preview_template")
 def preview(request: Request, form: Annotated[PreviewForm, Form()]) -> Response:
     """Show what is being typed as patients would read it; nothing is kept."""
-    return render(request, "messaging/_template_preview.html", previews=_previews(form.bodies()))
+    previews = _previews(form.bodies(), form.subjects())
+    return render(request, "messaging/_template_preview.html", previews=previews)
 
 
 @router.get("/{template_id}", name="messaging:template")
@@ -130,8 +152,8 @@ def save(
     request: Request, uow: ClinicUow, template_id: UUID, form: Annotated[TemplateForm, Form()]
 ) -> Response:
     """Publish other words; texts already sent keep theirs."""
-    words = {"en": form.body_en, "es": form.body_es}
-    actions.save_template(uow, template_id, form.version_id, form.name, words)
+    words, titles = form.bodies(), form.subjects()
+    actions.save_template(uow, template_id, form.version_id, form.name, words, titles)
     return see_other(request, "messaging:templates", message=_("The template is saved."))
 
 
@@ -142,32 +164,46 @@ def _one(uow: UnitOfWork, template_id: UUID) -> queries.TemplateShown:
 
 
 def _page(
-    request: Request, row: queries.TemplateShown | None, rejected: Rejected | None = None
+    request: Request,
+    row: queries.TemplateShown | None,
+    rejected: Rejected | None = None,
+    channel: str = "sms",
 ) -> Response:
+    channel = row.channel if row else channel
     stored = {
         "name": row.name if row else "",
         "message_class": row.message_class if row else "care",
-        "body_en": row.bodies.get("en", "") if row else "",
-        "body_es": row.bodies.get("es", "") if row else "",
+        **{f"body_{each}": row.bodies.get(each, "") if row else "" for each in LANGUAGES},
+        **{f"subject_{each}": row.subjects.get(each, "") if row else "" for each in LANGUAGES},
     }
     typed = {**stored, **rejected.values} if rejected else stored
+    words, titles = (
+        {each: typed[f"{part}_{each}"] for each in LANGUAGES} for part in ("body", "subject")
+    )
     return render(
         request,
         "messaging/template.html",
         rejected.problem.status if rejected else 200,
         template=row,
+        channel=channel,
         values={name: typed[name] for name in stored},
         stored=stored,
         languages={language: _(name) for language, name in LANGUAGES.items()},
         classes=[(name, _(long)) for name, (long, _short) in CLASSES.items()],
-        fields=rendering.merge_fields(),
-        previews=_previews({"en": typed["body_en"], "es": typed["body_es"]}),
+        fields=rendering.merge_fields(BODY_FIELDS if channel == "email" else MERGE_FIELDS),
+        previews=_previews(words, titles if channel == "email" else None),
         problem=rejected.problem if rejected else None,
         errors=rejected.errors if rejected else {},
     )
 
 
-def _previews(bodies: Mapping[str, str]) -> list[Preview]:
+def _previews(bodies: Mapping[str, str], subjects: Mapping[str, str] | None) -> list[Preview]:
+    if subjects is not None:
+        return [
+            _email_preview(language, subjects[language], source)
+            for language, source in bodies.items()
+            if source.strip() or subjects[language]
+        ]
     return [
         Preview(
             _(LANGUAGES[language]),
@@ -178,6 +214,20 @@ def _previews(bodies: Mapping[str, str]) -> list[Preview]:
         for language, source in bodies.items()
         if source.strip()
     ]
+
+
+def _email_preview(language: str, subject: str, body: str) -> Preview:
+    wrong = wrong_words({language: subject.strip()}, {language: body.strip()})
+    told = clinical_words(body)
+    warned = _("Others may read it: it tells of “%(words)s”.", words=", ".join(told))
+    return Preview(
+        _(LANGUAGES[language]),
+        rendering.preview(body, limit=rendering.EMAIL_LIMIT),
+        None,
+        " ".join(wrong.values()),
+        rendering.preview(subject),
+        warned if told else "",
+    )
 
 
 def _first_words(bodies: Mapping[str, str]) -> str:

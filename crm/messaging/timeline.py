@@ -32,7 +32,7 @@ def _read_texts(uow: UnitOfWork, events: Sequence[Any]) -> Mapping[str, Any]:
 
 _SHOWN = (
     *("id", "status", "direction", "body", "held_reason", "reason", "retry_of", "origin_kind"),
-    *("origin_id", "provider_status"),
+    *("origin_id", "provider_status", "channel", "subject", "message_class"),
 )
 
 
@@ -49,15 +49,16 @@ def _fill(
 
 
 def _entry(uow: UnitOfWork, event: Event, text: Any, names: Mapping[UUID, str]) -> Entry:
-    body = uow.decrypt(text.id, text.body) if text.body else ""
+    words = text.subject if text.channel == "email" else text.body
+    body = uow.decrypt(text.id, words) if words else ""
     if isinstance(event, TextReceived):
         return Entry(_("Text received"), body, "text", "in", who=_("the patient"))
     gave_up = isinstance(event, CommunicationSettled) and event.reason == states.GAVE_UP
     state = states.state("failed" if gave_up else text.status, text.held_reason)
     return Entry(
-        _("Text"),
+        _email_title(text) if text.channel == "email" else _("Text"),
         body,
-        state.icon,
+        "email" if text.channel == "email" and state.icon == "text" else state.icon,
         "out",
         state.word,
         state.tone,
@@ -68,9 +69,14 @@ def _entry(uow: UnitOfWork, event: Event, text: Any, names: Mapping[UUID, str]) 
     )
 
 
+def _email_title(email: Any) -> str:
+    """Return what stands above an email: its class is seen wherever it is (A11)."""
+    return _("Marketing email") if email.message_class == "marketing" else _("Email")
+
+
 def _why(text: Any, *, gave_up: bool) -> str:
     again = states.reason("once_more") if text.retry_of else ""
-    reason = states.reason(states.GAVE_UP if gave_up else text.reason)
+    reason = states.reason(states.GAVE_UP if gave_up else text.reason, text.channel)
     return " ".join(part for part in (again, reason) if part)
 
 

@@ -108,7 +108,8 @@ def _defer() -> Update:
 
 def _take() -> Update:
     given = _rows(
-        id=Uuid, attempt=Uuid, consent=Uuid, sender=Uuid, conversation=Uuid, body=Text, gate=Text
+        **{"id": Uuid, "attempt": Uuid, "consent": Uuid, "sender": Uuid, "conversation": Uuid},
+        **{"body": Text, "subject": Text, "html": Text, "gate": Text},
     )
     return (
         update(_table)
@@ -120,6 +121,8 @@ def _take() -> Update:
             sender_id=given.c.sender,
             conversation_id=given.c.conversation,
             body=given.c.body,
+            subject=given.c.subject,
+            html=given.c.html,
             gate=cast(given.c.gate, JSONB),
             taken_at=bindparam("now", type_=_TIME),
             due_at=bindparam("unconfirmed_at", type_=_TIME),

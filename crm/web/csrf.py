@@ -18,8 +18,8 @@ CSRF_HEADER = "X-CSRF-Token"
 CLINIC_HEADER = "X-Clinic-Id"
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# No cookie decides anything there: signatures, keys, and forms that anybody may send.
-COOKIELESS_PATHS = ("/webhooks/", "/f/")
+# No cookie decides anything there: signatures, keys, and what whoever has the address may do.
+COOKIELESS_PATHS = ("/webhooks/", "/f/", "/u/")
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 

@@ -30,7 +30,10 @@ def install(
     secret: bytes,
     public_url: str,
     trusted_proxies: Sequence[str] = (),
-    body_limits: Sequence[tuple[str, int]] = (("/f/", PUBLIC_FORM_LIMIT),),
+    body_limits: Sequence[tuple[str, int]] = (
+        ("/f/", PUBLIC_FORM_LIMIT),
+        ("/u/", PUBLIC_FORM_LIMIT),
+    ),
     default_body_limit: int = DEFAULT_LIMIT,
     admit: int = DEFAULT_ADMIT,
 ) -> Web:

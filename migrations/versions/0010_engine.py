@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0008_replies"
+revision = "0010_engine"
+down_revision = "0009_email"
 branch_labels = None
 depends_on = None
 

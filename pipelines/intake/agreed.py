@@ -1,4 +1,9 @@
-"""What people agreed to with their request, written to the ledger with its evidence."""
+"""What people agreed to with their request, written to the ledger with its evidence.
+
+A tick beside its words agrees to texts. Whoever gives an email address with a request gives it for
+being answered about that: an express consent to care by email, and to nothing else (LAW-1). An
+opt-out of that address outlives it, for the list of those decides first.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,7 +22,7 @@ UNKNOWN_WORDING = N_("These words of consent are not known here; show the curren
 def record_ticked(
     uow: UnitOfWork, requests: Sequence[IncomingRequest], matched: Sequence[Matched]
 ) -> None:
-    """Record what was ticked for the phones given; what was not ticked says nothing.
+    """Record what was ticked for the phones given, and the emails given; no tick says nothing.
 
     Raises Invalid where the words are said to be some that this clinic never published.
     """
@@ -45,17 +50,18 @@ def _consents(
     ticked = request.data.consent
     care = _care(ticked, wordings)
     marketing = _marketing(ticked, wordings)
-    phone = matched.address_ids.get("phone")
-    if phone is None:
-        return
-    shared: dict[str, Any] = {
-        "address_id": phone,
+    given: dict[str, Any] = {
         "contact_id": matched.contact_id,
-        "channel": "sms",
         "action": "granted",
         "source": request.channel,
         "evidence": {"request_id": str(request.id), **request.evidence},
     }
+    email, phone = (matched.address_ids.get(kind) for kind in ("email", "phone"))
+    if email is not None:
+        yield NewConsent(address_id=email, channel="email", purpose="care", tier="express", **given)
+    if phone is None:
+        return
+    shared: dict[str, Any] = {**given, "address_id": phone, "channel": "sms"}
     if ticked.sms_care:
         wording_id = care.id if care else None
         yield NewConsent(purpose="care", tier="express", wording_id=wording_id, **shared)

@@ -172,7 +172,14 @@ def _about_texts(uow: UnitOfWork, lead_id: UUID) -> dict[str, Any]:
     return {
         "waiting": select(
             *(c.id, c.status, c.due_at, c.held_reason, c.reason, c.dead_at, c.origin_kind),
-            *(c.origin_id, c.body, c.is_overtakable, c.created_at, _users.c.name.label("writer")),
+            *(
+                c.channel,
+                c.origin_id,
+                c.body,
+                c.is_overtakable,
+                c.created_at,
+                _users.c.name.label("writer"),
+            ),
         )
         .outerjoin(_users, (c.origin_kind == "user") & (_users.c.id == c.origin_id))
         .where(*ours, c.status.in_(OPEN_STATUSES))

@@ -16,9 +16,10 @@ SOON = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Waiting:
-    """A text that has not left. `due_at` is None where it waits for a person."""
+    """A text or email that has not left. `due_at` is None where it waits for a person."""
 
     id: UUID
+    channel: str
     state: states.State
     due_at: datetime | None
     is_dead: bool
@@ -45,10 +46,13 @@ def _waiting(uow: UnitOfWork, sheet: Sheet, row: Any, *, with_words: bool) -> Wa
     is_readable = with_words and is_by_hand and row.body
     return Waiting(
         id=row.id,
+        channel=row.channel,
         state=states.state("failed" if is_dead else row.status, row.held_reason),
         due_at=due_at,
         is_dead=is_dead,
-        why=states.reason(states.GAVE_UP if is_dead else row.held_reason or row.reason),
+        why=states.reason(
+            states.GAVE_UP if is_dead else row.held_reason or row.reason, row.channel
+        ),
         words=uow.decrypt(row.id, row.body) if is_readable else "",
         writer=row.writer or "",
         is_by_hand=is_by_hand,

@@ -59,7 +59,7 @@ class Caller:
         body = self.body(route, ids)
         if route.is_by_key:
             return self._by_key(route, path, body)
-        is_anybodys = path.startswith("/f/")
+        is_anybodys = path.startswith(("/f/", "/u/"))
         own = self.house.visitor(_some_address()) if is_anybodys else self.browser
         sent = {**self.guards, **body}
         headers = {"Sec-Fetch-Site": "same-origin"}

@@ -12,9 +12,11 @@ from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
 from crm.accounts.models import Membership
 from crm.compliance.wordings import publish_wording
+from crm.contacts.models import Address, ContactAddress
 from crm.core.events import Delivery, EventRow
 from crm.core.models import metadata
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions import OutboundText, add_template, queue_texts
 from crm.messaging.models import Communication
 from crm.messaging.states import NEEDS_PERSON
 from pipelines.board.sides import save_view
@@ -45,6 +47,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "account_id": ("channel_accounts", "true"),
     "communication_id": ("communications", "status = 'unconfirmed'"),
     "text_id": ("communications", "channel = 'sms' AND origin_kind = 'user'"),
+    "email_id": ("communications", "channel = 'email' AND status = 'sent'"),
     "call_id": ("communications", "channel = 'voice' AND origin_kind = 'user'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),
@@ -75,6 +78,8 @@ def live_through(house: House, drain: Drain) -> None:
     drain()
     house.move(lead_id, "Contacted")
     other_id = house.ask("+12125550177", name="Casey Vale")
+    drain()
+    house.do(_write_an_email)
     drain()
     house.do(_furnish_more)
     _work_on(house, lead_id)
@@ -107,6 +112,24 @@ def _answer(house: House, lead_id: UUID) -> None:
     )
 
 
+def _write_an_email(uow: UnitOfWork) -> None:
+    """Send an email, so that a mailbox of the sandbox holds one."""
+    used = (col(ContactAddress.address_id) == col(Address.id), col(Address.kind) == "email")
+    link = uow.session.scalars(select(ContactAddress).join(Address, used[0]).where(used[1])).first()
+    assert link is not None
+    template = add_template(uow, "An email", {"en": "Hello"}, "care", {"en": "News"})
+    email = OutboundText(
+        contact_id=link.contact_id,
+        message_class="care",
+        origin_kind="campaign",
+        origin_id=None,
+        dedupe_key="an email",
+        template_id=template.id,
+        channel="email",
+    )
+    queue_texts(uow, [email])
+
+
 def _furnish_more(uow: UnitOfWork) -> None:
     _give_a_task(uow)
     publish_wording(uow, "en", "marketing", "written", "You may send me offers.")
@@ -114,7 +137,8 @@ def _furnish_more(uow: UnitOfWork) -> None:
     member = uow.session.scalars(select(Membership).limit(1)).one()
     make_reset_link(uow, member.user_id, "https://testserver")
     save_view(uow, member.user_id, "Website", "source=form")
-    sent = select(Communication).where(col(Communication.status) == "sent").limit(1)
+    is_text = (col(Communication.status) == "sent", col(Communication.channel) == "sms")
+    sent = select(Communication).where(*is_text).limit(1)
     text = uow.session.scalars(sent).one()
     text.status, text.reason = "unconfirmed", NEEDS_PERSON
     call = inbox.keep(

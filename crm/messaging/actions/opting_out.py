@@ -1,11 +1,13 @@
 """An opt-out of an address: what waits for it is withdrawn; and the one that staff were told of."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import CTE, select, tuple_, update
 
 from crm.compliance.actions import lock_addresses, revoke_consents, suppress_as_told
+from crm.compliance.models import Channel
 from crm.compliance.queries import latest_consents
 from crm.core.uow import UnitOfWork
 from crm.messaging import telling, writes
@@ -46,13 +48,18 @@ def opt_out_told_staff(
     return True
 
 
-def void_for_address(uow: UnitOfWork, address_id: UUID) -> None:
-    """Void the texts that wait for this address, and tell who waits for them.
+def void_for_address(
+    uow: UnitOfWork,
+    address_id: UUID,
+    channel: Channel = "sms",
+    classes: Sequence[str] = ("care", "marketing", "staff"),
+) -> None:
+    """Void what of these classes waits for this address, and tell who waits for it.
 
     What is `sending` was claimed before and ends by itself; what is claimed but still queued is
     voided under its claimer's feet, who looks again before it sends.
     """
-    queued = _queued_for(uow, address_id)
+    queued = _queued_for(uow, address_id, channel, classes)
     free = {"held_reason": None, "due_at": None, "lease_until": None, "lease_token": None}
     voided = uow.session.execute(
         update(_texts)
@@ -66,17 +73,17 @@ def void_for_address(uow: UnitOfWork, address_id: UUID) -> None:
     uow.emit(telling.settled(row, row.status) for row in voided)
 
 
-def _queued_for(uow: UnitOfWork, address_id: UUID) -> CTE:
-    """Lock, in the order of their ids, the texts that wait and are no keyword's answer."""
+def _queued_for(uow: UnitOfWork, address_id: UUID, channel: Channel, classes: Sequence[str]) -> CTE:
+    """Lock, in the order of their ids, what waits and is no answer to a keyword."""
     return (
         select(_texts.c.clinic_id, _texts.c.id)
         .where(
             _texts.c.clinic_id == uow.clinic_id,
             _texts.c.address_id == address_id,
             _texts.c.direction == "out",
-            _texts.c.channel == "sms",
+            _texts.c.channel == channel,
             _texts.c.status == "queued",
-            _texts.c.message_class != "system",
+            _texts.c.message_class.in_(classes),
         )
         .order_by(_texts.c.id)
         .with_for_update()

@@ -1,4 +1,4 @@
-"""Queueing, voiding and releasing texts: one statement each, however many there are."""
+"""Queueing, voiding and releasing texts and emails: one statement each, whatever their number."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.engine import Row
 from sqlmodel import col
 
-from crm.contacts.models import Address, Contact, ContactAddress
+from crm.compliance.models import Channel
+from crm.contacts.models import Address, AddressKind, Contact, ContactAddress
 from crm.core.bulk import among, each_its_own, given, insert_rows
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -26,15 +28,19 @@ _AS_GIVEN = (
     *("dedupe_key", "useful_until", "sender_id", "queue", "is_overtakable"),
 )
 
+KINDS: Mapping[Channel, AddressKind] = {"sms": "phone", "email": "email"}
+"""The kind of address that each channel reaches."""
+
 RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
 """Who alone may send what needs no consent: keyword answers, and people (LAW-26)."""
 
 
 @dataclass(frozen=True)
 class OutboundText:
-    """A text to be sent when the gate lets it; the same `dedupe_key` is never queued twice.
+    """A text or email to be sent when the gate lets it; a `dedupe_key` is never queued twice.
 
-    Its words are a template's published version, or `body`. A marketing template stays marketing,
+    Its words are a template's published version, or `body`; an email's are always a template's, and
+    a template of another channel says nothing. A marketing template stays marketing,
     whatever `message_class` says (LAW-2). Class `system` is for origin `keyword` only (the answers
     to STOP, START and HELP), class `staff` for origin `user`. A reply or a booking withdraws an
     overtakable one (pain 15).
@@ -57,42 +63,55 @@ class OutboundText:
     conversation_id: UUID | None = None
     due_at: datetime | None = None
     is_overtakable: bool = False
+    channel: Channel = "sms"
 
     def __post_init__(self) -> None:
         if RESERVED_CLASSES.get(self.message_class, self.origin_kind) != self.origin_kind:
             raise ValueError(f"{self.origin_kind} may not send {self.message_class} texts")
+        if self.channel == "email" and self.template_id is None:
+            raise ValueError("an email has a template, for its subject and its layout")
 
 
 def queue_texts(uow: UnitOfWork, texts: Sequence[OutboundText]) -> dict[str, UUID]:
-    """Queue texts and return their ids by dedupe key; a known key keeps its first text.
+    """Queue texts and emails; return their ids by dedupe key. A known key keeps its first.
 
-    A text without `address_id` goes to its contact's latest phone; its key is absent from the
-    result where the contact has none.
+    One without `address_id` goes to its contact's latest phone, or latest email address; its key is
+    absent from the result where the contact has none.
     """
     templates = _templates(uow, {text.template_id for text in texts if text.template_id})
-    phones = latest_phones(
-        uow, {text.contact_id for text in texts if text.contact_id and not text.address_id}
-    )
+    latest = {
+        channel: latest_addresses(uow, _without_address(texts, channel), kind)
+        for channel, kind in KINDS.items()
+    }
     rows: dict[str, dict[str, Any]] = {}
     for text in texts:
-        address_id = text.address_id or phones.get(text.contact_id)
+        address_id = text.address_id or latest[text.channel].get(text.contact_id)
         if address_id is not None and text.dedupe_key not in rows:
             rows[text.dedupe_key] = _row(uow, text, address_id, templates)
             uow.tell("communication.queued", lead_id=text.lead_id, contact_id=text.contact_id)
     return _insert_new(uow, list(rows.values())) if rows else {}
 
 
+def _without_address(texts: Sequence[OutboundText], channel: str) -> set[UUID]:
+    return {
+        text.contact_id
+        for text in texts
+        if text.channel == channel and text.contact_id and not text.address_id
+    }
+
+
 def _row(
     uow: UnitOfWork,
     text: OutboundText,
     address_id: UUID,
-    templates: Mapping[UUID, tuple[UUID | None, str]],
+    templates: Mapping[UUID, Row[Any]],
 ) -> dict[str, Any]:
     row_id = new_id()
     version_id, message_class = None, text.message_class
-    if text.template_id is not None:
-        version_id, template_class = templates.get(text.template_id, (None, ""))
-        message_class = "marketing" if template_class == "marketing" else message_class
+    template = templates.get(text.template_id) if text.template_id else None
+    if template is not None:
+        version_id = template.version_id if template.channel == text.channel else None
+        message_class = "marketing" if template.message_class == "marketing" else message_class
     due_at = text.due_at or uow.now
     is_due = due_at <= uow.now
     values = json.dumps(dict(text.values)) if text.values else None
@@ -101,6 +120,7 @@ def _row(
         "id": row_id,
         "clinic_id": uow.clinic_id,
         "direction": "out",
+        "channel": text.channel,
         "status": "queued",
         "message_class": message_class,
         "address_id": address_id,
@@ -138,50 +158,53 @@ def _insert_new(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> dict[str, UU
     return ids
 
 
-def _templates(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, tuple[UUID | None, str]]:
+def _templates(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, Row[Any]]:
     if not ids:
         return {}
     rows = uow.session.execute(_TEMPLATES, {"clinic": uow.clinic_id, "ids": sorted(ids)})
-    return {row.id: (row.version_id, row.message_class) for row in rows}
+    return {row.id: row for row in rows}
 
 
 _templates_table: Any = Template.__table__  # type: ignore[attr-defined]
 _TEMPLATES = select(
-    _templates_table.c.id, _templates_table.c.version_id, _templates_table.c.message_class
+    *(_templates_table.c[name] for name in ("id", "version_id", "message_class", "channel"))
 ).where(_templates_table.c.clinic_id == bindparam("clinic"), given(_templates_table.c.id))
 
 
-def latest_phones(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID | None, UUID]:
-    """Return the phone that each contact, or who it was merged into, gave last."""
+def latest_addresses(
+    uow: UnitOfWork, contact_ids: set[UUID], kind: AddressKind = "phone"
+) -> dict[UUID | None, UUID]:
+    """Return the phone, or email address, that each contact or its successor gave last."""
     if not contact_ids:
         return {}
-    rows = uow.session.execute(_PHONES, {"clinic": uow.clinic_id, "ids": sorted(contact_ids)})
+    asked = {"clinic": uow.clinic_id, "ids": sorted(contact_ids), "kind": kind}
+    rows = uow.session.execute(_LATEST, asked)
     return {row[0]: row[1] for row in rows}
 
 
-def _latest_phones() -> Any:
+def _latest() -> Any:
     contacts: Any = Contact.__table__  # type: ignore[attr-defined]
     links: Any = ContactAddress.__table__  # type: ignore[attr-defined]
     addresses: Any = Address.__table__  # type: ignore[attr-defined]
     theirs = (links.c.clinic_id == contacts.c.clinic_id) & or_(
         links.c.contact_id == contacts.c.id, links.c.contact_id == contacts.c.merged_into_id
     )
-    phone = (
+    of_kind = (
         (addresses.c.clinic_id == links.c.clinic_id)
         & (addresses.c.id == links.c.address_id)
-        & (addresses.c.kind == "phone")
+        & (addresses.c.kind == bindparam("kind"))
     )
     return (
         select(contacts.c.id, addresses.c.id)
         .ext(distinct_on(contacts.c.id))
         .join(links, theirs)
-        .join(addresses, phone)
+        .join(addresses, of_kind)
         .where(contacts.c.clinic_id == bindparam("clinic"), given(contacts.c.id))
         .order_by(contacts.c.id, links.c.created_at.desc(), links.c.id.desc())
     )
 
 
-_PHONES = _latest_phones()
+_LATEST = _latest()
 
 
 def void_texts(uow: UnitOfWork, origin_kind: str, reasons: Mapping[UUID, str]) -> int:

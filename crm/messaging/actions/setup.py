@@ -9,55 +9,82 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from crm.accounts.actions import lock_settings
+from crm.accounts.models import Clinic
 from crm.core.errors import N_, Invalid, StaleVersion
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
 from crm.messaging.actions.queuing import RESERVED_CLASSES, release_held
+from crm.messaging.emails.checking import wrong_words
 from crm.messaging.models import ChannelAccount, Communication, Sender, Template, TemplateVersion
 from crm.privacy.actions import audit
 from crm.web.language import _
 
+NO_POSTAL_ADDRESS = N_(
+    "A marketing email names the clinic's postal address: write it under Settings, Emails, first."
+)
 PAUSED, RESUMED = "account.paused", "account.resumed"
 TEMPLATE_PAUSED, TEMPLATE_RESUMED = "template.paused", "template.resumed"
 """What the audit trail calls it."""
 
 
 def add_template(
-    uow: UnitOfWork, name: str, bodies: Mapping[str, str], message_class: str = "care"
+    uow: UnitOfWork,
+    name: str,
+    bodies: Mapping[str, str],
+    message_class: str = "care",
+    subjects: Mapping[str, str] | None = None,
 ) -> Template:
     """Publish a template's words by language: version 1, or the next of the one with this name.
 
-    Raises TemplateRefused for words that cannot be read, Invalid for a class that people or
-    keyword answers have to themselves, or where a language has no words.
+    With subjects it is an email's. Raises TemplateRefused for words that cannot be read, Invalid
+    for a class that people or keyword answers have to themselves, where a language has no words,
+    and for a marketing email of a clinic without a postal address (LAW-40).
     """
     has_words = bool(bodies) and all(source.strip() for source in bodies.values())
     if message_class in RESERVED_CLASSES or not has_words:
         raise Invalid(field="message_class" if has_words else "bodies")
     for source in bodies.values():
         rendering.check(source)
+    if subjects and (wrong := wrong_words(subjects, bodies)):
+        raise Invalid(fields=wrong)
     statement = select(Template).where(
         col(Template.clinic_id) == uow.clinic_id, col(Template.name) == name
     )
     template = uow.session.scalar(statement.with_for_update())
     if template is None:
-        template = Template(name=name, message_class=message_class, created_at=uow.now)
+        channel = "email" if subjects else "sms"
+        template = Template(
+            name=name, channel=channel, message_class=message_class, created_at=uow.now
+        )
         uow.add(template)
     template.message_class = message_class
-    _publish(uow, template, bodies)
+    _publish(uow, template, bodies, subjects or {})
     return template
 
 
 def new_template(
-    uow: UnitOfWork, name: str, bodies: Mapping[str, str], message_class: str
+    uow: UnitOfWork,
+    name: str,
+    bodies: Mapping[str, str],
+    message_class: str,
+    subjects: Mapping[str, str] | None = None,
 ) -> Template:
-    """Add a template under a name of its own. Raises Invalid, naming the fields."""
+    """Add a template under a name of its own; with subjects it is an email's.
+
+    Raises Invalid, naming the fields.
+    """
     lock_settings(uow)
-    free, words = _free_name(uow, name), _checked(bodies)
-    return add_template(uow, free, words, message_class)
+    free, (words, titles) = _free_name(uow, name), _checked(bodies, subjects)
+    return add_template(uow, free, words, message_class, titles)
 
 
 def save_template(
-    uow: UnitOfWork, template_id: UUID, version_id: UUID, name: str, bodies: Mapping[str, str]
+    uow: UnitOfWork,
+    template_id: UUID,
+    version_id: UUID,
+    name: str,
+    bodies: Mapping[str, str],
+    subjects: Mapping[str, str] | None = None,
 ) -> Template:
     """Publish other words of a template, or rename it; the same words make no new version.
 
@@ -71,31 +98,51 @@ def save_template(
     fresh = statement.with_for_update().execution_options(populate_existing=True)
     template = uow.session.scalars(fresh).one()
     current = uow.get(TemplateVersion, template.version_id) if template.version_id else None
-    words = _checked(bodies)
+    is_email = template.channel == "email"
+    words, titles = _checked(bodies, (subjects or {}) if is_email else None)
     if current is not None and current.id != version_id:
         raise StaleVersion(N_("What you typed is still here. Save again, and it replaces theirs."))
     template.name = _free_name(uow, name, template)
-    if current is None or current.bodies != words:
-        _publish(uow, template, words)
+    if current is None or (current.bodies, current.subjects) != (words, titles):
+        _publish(uow, template, words, titles)
     uow.session.flush()
     return template
 
 
-def _publish(uow: UnitOfWork, template: Template, bodies: Mapping[str, str]) -> None:
-    """Give a locked template its next version."""
+def _publish(
+    uow: UnitOfWork, template: Template, bodies: Mapping[str, str], subjects: Mapping[str, str]
+) -> None:
+    """Give a locked template its next version. Raises Invalid where it may sell and has no place.
+
+    An email and a text are never versions of one another: what is queued knows its channel.
+    """
+    if bool(subjects) != (template.channel == "email"):
+        raise Invalid(_("There is one of this name already."), field="name")
+    if template.channel == "email" and template.message_class == "marketing":
+        _needs_postal_address(uow)
     numbers = select(col(TemplateVersion.number)).where(
         col(TemplateVersion.clinic_id) == uow.clinic_id,
         col(TemplateVersion.template_id) == template.id,
     )
     number = max(uow.session.scalars(numbers), default=0) + 1
     version = TemplateVersion(
-        template_id=template.id, number=number, bodies=dict(bodies), created_at=uow.now
+        template_id=template.id,
+        number=number,
+        bodies=dict(bodies),
+        subjects=dict(subjects),
+        created_at=uow.now,
     )
     uow.add(version)
     template.version_id = version.id
     uow.session.flush()
     if template.paused_version_id is not None:
         _speak_anew(uow, template.paused_version_id, version.id)
+
+
+def _needs_postal_address(uow: UnitOfWork) -> None:
+    address = select(col(Clinic.postal_address)).where(col(Clinic.id) == uow.clinic_id)
+    if not uow.session.scalar(address):
+        raise Invalid(NO_POSTAL_ADDRESS, field="message_class")
 
 
 def _free_name(uow: UnitOfWork, name: str, own: Template | None = None) -> str:
@@ -114,23 +161,35 @@ def _free_name(uow: UnitOfWork, name: str, own: Template | None = None) -> str:
     return wanted
 
 
-def _checked(bodies: Mapping[str, str]) -> dict[str, str]:
-    """Return the words by language, without those left empty. Raises Invalid, naming each field."""
-    words = {
-        language: source.replace("\r\n", "\n").strip()
-        for language, source in bodies.items()
-        if source.strip()
-    }
-    wrong = {
-        f"body_{language}": refusal
-        for language, source in words.items()
-        if (refusal := rendering.why_refused(source))
-    }
-    if not words:
+def _checked(
+    bodies: Mapping[str, str], subjects: Mapping[str, str] | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return bodies and subjects by language, without those left empty.
+
+    A text has no subjects: None. Raises Invalid, naming each field.
+    """
+    words, titles = _written(bodies), _written(subjects or {})
+    if subjects is None:
+        wrong = {
+            f"body_{language}": refusal
+            for language, source in words.items()
+            if (refusal := rendering.why_refused(source))
+        }
+    else:
+        wrong = wrong_words(titles, words)
+    if not words and not titles:
         wrong = {"body_en": _("Write what it says, in one language at least.")}
     if wrong:
         raise Invalid(fields=wrong)
-    return words
+    return words, titles
+
+
+def _written(sources: Mapping[str, str]) -> dict[str, str]:
+    return {
+        language: source.replace("\r\n", "\n").strip()
+        for language, source in sources.items()
+        if source.strip()
+    }
 
 
 def _speak_anew(uow: UnitOfWork, old: UUID, new: UUID) -> None:
@@ -151,21 +210,25 @@ def add_sender(
     provider: str,
     value: str,
     *,
+    channel: str = "sms",
     external_id: str | None = None,
     credentials: Mapping[str, str] | None = None,
 ) -> Sender:
-    """Add a clinic's number at a provider, with an account of its own; new texts leave from it."""
+    """Add a clinic's number or email address at a provider, with an account of its own.
+
+    What is new on its channel leaves from it.
+    """
     account = ChannelAccount(
-        channel="sms", provider=provider, external_id=external_id, created_at=uow.now
+        channel=channel, provider=provider, external_id=external_id, created_at=uow.now
     )
     if credentials is not None:
         account.credentials = uow.encrypt(account.id, json.dumps(dict(credentials)))
     uow.session.execute(
         update(Sender)
-        .where(col(Sender.clinic_id) == uow.clinic_id, col(Sender.channel) == "sms")
+        .where(col(Sender.clinic_id) == uow.clinic_id, col(Sender.channel) == channel)
         .values(is_default=False)
     )
-    sender = Sender(account_id=account.id, channel="sms", value=value, created_at=uow.now)
+    sender = Sender(account_id=account.id, channel=channel, value=value, created_at=uow.now)
     uow.add(account, sender)
     return sender
 

@@ -14,7 +14,7 @@ from crm.compliance.models import Suppression
 from crm.core.errors import N_, Conflict, Invalid, NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
-from crm.messaging.actions.queuing import OutboundText, latest_phones, queue_texts
+from crm.messaging.actions.queuing import OutboundText, latest_addresses, queue_texts
 from crm.messaging.composing import fill
 from crm.messaging.events import TextWithdrawn, TextWritten
 from crm.messaging.models import Communication, Conversation
@@ -78,7 +78,7 @@ def send_staff_text(
         conversation = uow.get(Conversation, conversation_id)
         address_id, sender_id = conversation.address_id, conversation.sender_id
     elif address_id is None and contact_id is not None:
-        address_id = latest_phones(uow, {contact_id}).get(contact_id)
+        address_id = latest_addresses(uow, {contact_id}).get(contact_id)
     if address_id is None:
         raise NotFound("phone not found")
     lock_addresses(uow, [address_id])

@@ -17,11 +17,22 @@ Action = Literal["not_textable", "opted_out", "content", "sender", "later", "onc
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """What an email has besides its words; the address to unsubscribe at acts on a POST (SG-19)."""
+
+    subject: str = field(repr=False)
+    html: str = field(repr=False)
+    from_name: str
+    unsubscribe_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A text that was taken: it is on record as `sending` under this attempt, and may leave now.
+    """A text or email that was taken: `sending` under this attempt on record, it may leave now.
 
     `status_callback` carries the attempt id (TW-24); `valid_seconds` is how long the provider may
-    try, so that nothing arrives late or at night (TW-43).
+    try, so that nothing arrives late or at night (TW-43). An email has its `mail`; `body` is its
+    text part.
     """
 
     attempt_id: UUID
@@ -31,6 +42,7 @@ class OutboundMessage:
     body: str = field(repr=False)
     status_callback: str | None = None
     valid_seconds: int = 14_400
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from crm.compliance.windows import states_of
 from crm.contacts import phones
 from crm.core.runtime import FactSource
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.queuing import KINDS
 from crm.messaging.facts.statement import STATEMENT
 
 VOICE = ("other_voice", "is_outranked", "gap")
@@ -90,15 +91,17 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         communication_id=row.id,
         now=uow.now,
         message_class=row.message_class,
+        channel=row.channel,
         created_at=row.created_at,
         zones=zones,
         states=states_of(row.value) if row.kind == "phone" else (),
         tier=row.tier if row.consent_action == "granted" else "none",
-        is_textable=row.kind == "phone" and not _is_dead(row),
+        is_textable=row.kind == KINDS.get(row.channel) and not _is_dead(row),
         is_suppressed=row.is_suppressed,
         is_holding=row.is_holding_sends,
         **_sender(row),
         is_template_paused=bool(row.is_template_paused),
+        has_postal_address=bool(row.postal_address),
         useful_until=row.useful_until,
         sent_at=tuple(row.sent_at or ()),
         last_in_at=row.last_in_at,
@@ -127,7 +130,7 @@ def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None
 
 
 def _is_dead(row: Row[Any]) -> bool:
-    """Whether the number was refused as one that gets no texts, and has sent none since."""
+    """Whether the address was refused as one that gets nothing, and has sent nothing since."""
     refused_at, last_in_at = row.refused_at, row.last_in_at
     return refused_at is not None and (last_in_at is None or last_in_at < refused_at)
 

@@ -164,7 +164,11 @@ def _statement() -> Select[Any]:
         select(
             *(*_own_columns(), *_clinic_columns(clinic), *_person_columns(address, canonical)),
             _answers_at().label("answers_at"),
-            *(version.c.bodies, _is_paused(template).label("is_template_paused")),
+            *(
+                version.c.bodies,
+                version.c.subjects,
+                _is_paused(template).label("is_template_paused"),
+            ),
             *(*_consent_columns(consent), *history.c, *_sender_columns(sender)),
         )
         .select_from(_texts)
@@ -217,7 +221,7 @@ def _own_columns() -> Sequence[Any]:
         *("id", "address_id", "contact_id", "lead_id", "message_class", "origin_kind"),
         *("origin_id", "template_version_id", "body", "merge_values", "useful_until"),
         *("created_at", "attempts", "resends", "cause", "taken_at", "attempt_id"),
-        *("retry_of", "error_code", "is_overtakable"),
+        *("retry_of", "error_code", "is_overtakable", "channel"),
     )
     return [_text[name] for name in names]
 
@@ -225,7 +229,7 @@ def _own_columns() -> Sequence[Any]:
 def _clinic_columns(clinic: Any) -> Sequence[Any]:
     names = (
         *("region", "is_holding_sends", "window_start_hour", "window_end_hour"),
-        *("daily_cap", "clinic_daily_cap"),
+        *("daily_cap", "clinic_daily_cap", "postal_address"),
     )
     return [
         clinic.c.name.label("clinic_name"),

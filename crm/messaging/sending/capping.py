@@ -34,7 +34,8 @@ log = structlog.get_logger()
 def within_cap(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
     """Return those of these texts that the clinic may still send today; the others are held.
 
-    What a person wrote, keyword answers, and what was counted before are not counted.
+    What a person wrote, keyword answers, emails, and what was counted before are not counted: the
+    law's cap is of texts, and a thousand emails shall not keep one text back.
     """
     counted = [verdict for verdict in verdicts if _counts(verdict)]
     if not counted:
@@ -52,7 +53,8 @@ def within_cap(uow: UnitOfWork, token: UUID, verdicts: Sequence[Verdict]) -> Seq
 def _counts(verdict: Verdict) -> bool:
     """Whether it is automated and goes for the first time: a refusal for now left its code."""
     row = verdict.text.row
-    return verdict.text.facts.is_automated and row.error_code is None and row.resends == 0
+    is_text = verdict.text.facts.is_automated and row.channel == "sms"
+    return is_text and row.error_code is None and row.resends == 0
 
 
 def _reserve(uow: UnitOfWork, zone: ZoneInfo, wanted: int, cap: int) -> int:

@@ -14,15 +14,15 @@ from crm.core.uow import UnitOfWork
 from crm.messaging import telling, writes
 from crm.messaging.channels.base import Channels
 from crm.messaging.facts import Candidate
-from crm.messaging.sending.words import Unsayable, words
+from crm.messaging.sending.words import Said, Unsayable, words
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A text may leave, with this body, or is held until then, or blocked, for this reason."""
+    """A text may leave, with these words, or is held until then, or blocked, for this reason."""
 
     text: Candidate
-    body: str | None = None
+    said: Said | None = None
     reason: str | None = None
     until: datetime | None = None
 
@@ -47,7 +47,7 @@ class Verdict:
             known["template_version_id"] = str(row.template_version_id)
         if facts.other_voice is not None:
             known["spoken_by"] = str(facts.other_voice.communication_id)
-        if self.body is not None:
+        if self.said is not None:
             known["local_times"] = [
                 facts.now.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")
                 for zone in facts.zones
@@ -67,12 +67,12 @@ def judge(uow: UnitOfWork, channels: Channels, text: Candidate) -> Verdict:
     return Verdict(text)
 
 
-def word(uow: UnitOfWork, verdict: Verdict) -> Verdict:
+def word(uow: UnitOfWork, verdict: Verdict, base_url: str) -> Verdict:
     """Write the words of a text that may leave; one without words is blocked, and says why."""
     if not verdict.may_leave:
         return verdict
     try:
-        return replace(verdict, body=words(uow, verdict.text))
+        return replace(verdict, said=words(uow, verdict.text, base_url))
     except Unsayable as unsayable:
         return replace(verdict, reason=unsayable.reason)
 

@@ -50,7 +50,13 @@ def record(uow: UnitOfWork, settings: Settings, landed: Sequence[Landed]) -> Non
     heed(
         uow,
         [
-            Failure(flight.message.communication_id, flight.address_id, result.code, result.action)
+            Failure(
+                flight.message.communication_id,
+                flight.address_id,
+                result.code,
+                result.action,
+                "email" if flight.message.mail else "sms",
+            )
             for flight, result in landed
             if isinstance(result, Refused)
         ],

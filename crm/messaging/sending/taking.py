@@ -22,6 +22,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging import writes
 from crm.messaging.channels.base import Channel, OutboundMessage
 from crm.messaging.channels.opening import channel_of
+from crm.messaging.emails.ways_out import open_ways_out
 from crm.messaging.facts import gather
 from crm.messaging.models import Communication
 from crm.messaging.sending import judging
@@ -82,7 +83,8 @@ def take(
     ]
     route = route or _route(uow, runtime, verdicts)
     others = {verdict.text.id for verdict in verdicts if _goes_elsewhere(verdict, route)}
-    worded = [word(uow, verdict) for verdict in verdicts if verdict.text.id not in others]
+    base_url = runtime.settings.base_url
+    worded = [word(uow, verdict, base_url) for verdict in verdicts if verdict.text.id not in others]
     judging.write(uow, token, worded)
     ours = [verdict for verdict in worded if verdict.may_leave]
     return Taken(_write_taken(uow, runtime, token, ours) if ours else [], route, bool(others))
@@ -107,6 +109,7 @@ def _write_taken(
 ) -> list[Flight]:
     verdicts = within_cap(uow, token, verdicts)
     talks = _conversations(uow, verdicts)
+    open_ways_out(uow, [each.text.id for each in verdicts if each.said and each.said.mail])
     attempts = {verdict.text.id: new_id() for verdict in verdicts}
     rows = [_row(uow, verdict, attempts[verdict.text.id], talks) for verdict in verdicts]
     unconfirmed_at = uow.now + timedelta(seconds=runtime.settings.unconfirmed_after)
@@ -139,14 +142,17 @@ def _row(
     talks: dict[tuple[UUID, UUID], UUID],
 ) -> dict[str, Any]:
     row = verdict.text.row
-    assert verdict.body is not None
+    said = verdict.said
+    assert said is not None
     return {
         "id": row.id,
         "attempt": attempt_id,
         "consent": row.latest_consent_id if verdict.text.facts.is_automated else None,
         "sender": row.use_sender_id,
         "conversation": talks[row.address_id, row.use_sender_id],
-        "body": uow.encrypt(row.id, verdict.body),
+        "body": uow.encrypt(row.id, said.body),
+        "subject": uow.encrypt(row.id, said.mail.subject) if said.mail else None,
+        "html": uow.encrypt(row.id, said.mail.html) if said.mail else None,
         "gate": verdict.gate,
     }
 
@@ -154,15 +160,17 @@ def _row(
 def _flight(
     verdict: Verdict, attempt_id: UUID, base_url: str, taken: Mapping[UUID, datetime | None]
 ) -> Flight:
-    row, facts = verdict.text.row, verdict.text.facts
+    row, facts, said = verdict.text.row, verdict.text.facts, verdict.said
+    assert said is not None
     message = OutboundMessage(
         attempt_id=attempt_id,
         communication_id=row.id,
         sender=row.sender_value,
         to=row.value,
-        body=verdict.body or "",
+        body=said.body,
         status_callback=f"{base_url}/webhooks/twilio/status?a={attempt_id}",
         valid_seconds=int(valid_for(facts).total_seconds()),
+        mail=said.mail,
     )
     return Flight(message, row.address_id, facts.now, taken[row.id], row.attempts)
 
@@ -175,6 +183,6 @@ def valid_for(facts: Facts) -> timedelta:
     ends = [facts.now + LONGEST_VALIDITY]
     if facts.useful_until is not None:
         ends.append(facts.useful_until - CALL_TAKES)
-    if facts.is_automated and not facts.is_answer:
+    if facts.has_hours and not facts.is_answer:
         ends.append(quiet_hours.closing(facts.now, facts.zones, facts.week) - CALL_TAKES)
     return min(ends) - facts.now

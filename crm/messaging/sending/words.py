@@ -1,7 +1,8 @@
-"""The words of a text as it leaves: its template filled in, the clinic named, the way out told."""
+"""The words of a text or email as it leaves: filled in, the clinic named, the way out told."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -10,7 +11,10 @@ from crm.core.crypto import Undecipherable
 from crm.core.performing import describe
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
+from crm.messaging.channels.base import Mail
 from crm.messaging.composing import complete, merge_values
+from crm.messaging.emails import layout
+from crm.messaging.emails.ways_out import address, way_out
 from crm.messaging.facts import Candidate
 from crm.messaging.grammar import TemplateRefused
 
@@ -25,11 +29,20 @@ class Unsayable(Exception):
         self.reason = reason
 
 
-def words(uow: UnitOfWork, candidate: Candidate) -> str:
-    """Return the text as it leaves. Raises Unsayable, whatever is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What leaves: the words, and what an email has besides them."""
+
+    body: str = field(repr=False)
+    mail: Mail | None = None
+
+
+def words(uow: UnitOfWork, candidate: Candidate, base_url: str) -> Said:
+    """Return the text or email as it leaves. Raises Unsayable, whatever is wrong with it."""
     try:
-        body = _body(uow, candidate)
-        said = _completed(candidate, body)
+        if candidate.row.channel == "email":
+            return _email(uow, candidate, base_url)
+        return Said(_text(uow, candidate))
     except rendering.MissingValue as missing:
         raise Unsayable(f"missing_value:{missing.name}") from None
     except rendering.TextTooLong:
@@ -42,16 +55,42 @@ def words(uow: UnitOfWork, candidate: Candidate) -> str:
         # One text's fault is its own: the others of its chunk leave.
         log.error("communication.unsayable", id=str(candidate.id), error=describe(fault))
         raise Unsayable("unreadable") from None
+
+
+def _text(uow: UnitOfWork, candidate: Candidate) -> str:
+    said = _completed(candidate, _body(uow, candidate))
     if len(said.encode("utf-16-le")) // 2 > rendering.TEXT_LIMIT:
         raise Unsayable("text_too_long")
     return said
+
+
+def _email(uow: UnitOfWork, candidate: Candidate, base_url: str) -> Said:
+    row = candidate.row
+    language, source = _source(row, row.bodies)
+    subject = (row.subjects or {}).get(language, "")
+    if not (source and subject):
+        raise Unsayable("no_words")
+    values = _values(uow, candidate)
+    is_essential = row.message_class in layout.ESSENTIAL
+    token = None if is_essential else way_out(uow, row.id)
+    email = layout.compose(
+        rendering.compile(subject).render(values),
+        rendering.compile(source).render(values, rendering.EMAIL_LIMIT),
+        layout.Letterhead(row.clinic_name, row.postal_address, row.clinic_phone),
+        message_class=row.message_class,
+        language=language,
+        unsubscribe_url=address(base_url, token, language) if token else None,
+        links=layout.links_of(source),
+    )
+    unsubscribe_url = address(base_url, token) if token else None
+    return Said(email.text, Mail(email.subject, email.html, row.clinic_name, unsubscribe_url))
 
 
 def _body(uow: UnitOfWork, candidate: Candidate) -> str:
     row = candidate.row
     # A template comes first: after a resend `body` holds what it once said.
     if row.template_version_id is not None:
-        source = _source(row)
+        _language, source = _source(row, row.bodies)
         body = rendering.compile(source).render(_values(uow, candidate)) if source else ""
     else:
         body = uow.decrypt(row.id, row.body) if row.body else ""
@@ -60,13 +99,13 @@ def _body(uow: UnitOfWork, candidate: Candidate) -> str:
     return body
 
 
-def _source(row: Any) -> str:
+def _source(row: Any, bodies: Mapping[str, str] | None) -> tuple[str, str]:
     """Return the template in the person's language, else in the clinic's, else in any."""
-    bodies: Mapping[str, str] = row.bodies or {}
-    for language in (row.language, row.clinic_language):
-        if bodies.get(language):
-            return bodies[language]
-    return next((bodies[name] for name in sorted(bodies) if bodies[name]), "")
+    written = {language: source for language, source in (bodies or {}).items() if source}
+    for language in (row.language, row.clinic_language, *sorted(written)):
+        if language in written:
+            return language, written[language]
+    return row.clinic_language, ""
 
 
 def _values(uow: UnitOfWork, candidate: Candidate) -> dict[str, object]:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import and_, select
 
 from crm.compliance.actions import PROVIDER_SAYS, suppress
+from crm.compliance.models import Channel
 from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import pause_account
@@ -40,6 +41,7 @@ class Failure:
     address_id: UUID
     code: str
     action: Action
+    channel: Channel = "sms"
 
 
 def heed(uow: UnitOfWork, failures: Sequence[Failure]) -> None:
@@ -48,7 +50,7 @@ def heed(uow: UnitOfWork, failures: Sequence[Failure]) -> None:
     """
     for failure in failures:
         if failure.action == "opted_out":
-            suppress(uow, failure.address_id, "sms", PROVIDER_SAYS, failure.text_id)
+            suppress(uow, failure.address_id, failure.channel, PROVIDER_SAYS, failure.text_id)
     filtered.watch(uow, [each.text_id for each in failures if each.code == filtered.FILTERED])
     refused = {failure.text_id: failure.code for failure in failures if failure.action == "sender"}
     for account_id, code in _accounts(uow, refused).items():

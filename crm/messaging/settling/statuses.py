@@ -186,7 +186,7 @@ def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
         select(
             *(columns.id, columns.address_id, columns.status, columns.reason, columns.resends),
             *(columns.attempt_id, columns.provider_id, columns.provider_status),
-            *(columns.error_code, columns.contact_id, columns.lead_id),
+            *(columns.error_code, columns.contact_id, columns.lead_id, columns.channel),
         )
         .where(columns.clinic_id == uow.clinic_id, among(columns.id, list(by_text)))
         .order_by(columns.id)
@@ -204,8 +204,8 @@ def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
 def _follow_up(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
     """Heed what failed; try once more what may be, and not what arrived after all (TW-44)."""
     failures = [
-        Failure(row.id, row.address_id, row.error_code, action_for(row.error_code))
-        for _, row in pairs
+        Failure(row.id, row.address_id, row.error_code, action_for(row.error_code), was.channel)
+        for was, row in pairs
         if row.error_code
     ]
     heed(uow, failures)

@@ -27,7 +27,10 @@ class BodyLimit:
         self,
         app: ASGIApp,
         *,
-        limits: Sequence[tuple[str, int]] = (("/f/", PUBLIC_FORM_LIMIT),),
+        limits: Sequence[tuple[str, int]] = (
+            ("/f/", PUBLIC_FORM_LIMIT),
+            ("/u/", PUBLIC_FORM_LIMIT),
+        ),
         default: int = DEFAULT_LIMIT,
     ) -> None:
         self.app = app

@@ -26,6 +26,10 @@
   const show = (page) => {
     const fresh = page.getElementById("phones");
     if (!fresh) return location.reload();  // Signed out, say.
+    // Mailboxes are replaced only when there is another email: a frame would load anew each time.
+    const boxes = document.getElementById("mailboxes");
+    const newBoxes = page.getElementById("mailboxes");
+    if (boxes.dataset.latest !== newBoxes.dataset.latest) boxes.replaceWith(newBoxes);
     const unknown = [];
     for (const theirs of fresh.querySelectorAll(".phone")) {
       const mine = document.getElementById(theirs.id);

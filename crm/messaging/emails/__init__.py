@@ -1,0 +1,1 @@
+"""Emails: what their templates may say, and how they look."""
