@@ -27,6 +27,7 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "wait_for": {"days": 1},
     "wait_until": {"time": "09:30"},
     "wait_for_event": {"event": "replied", "days": 2, "timed_out": [STOP]},
+    "wait_for_date": {"days": -1},
     "if_else": {"conditions": [OPEN], "then": [STOP]},
     "split": {"branches": [{"percent": 50}, {"percent": 50, "steps": [STOP]}]},
     "move_stage": {"pipeline_id": ID, "stage_id": ID},
