@@ -2,28 +2,25 @@
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as TimeOfDay
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import field_serializer, field_validator, model_validator
+from pydantic import model_validator
 
 from automations.facts import Group
 from automations.names import Names
 from automations.outcomes import Outcome, WaitUntil
 from automations.steps.base import Run, Step
+from automations.times import WEEKDAYS, TimeOfDay, Weekday
 from crm.core.errors import N_
 from crm.web import formats
 from crm.web.language import _
 
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 WEEKEND = ("saturday", "sunday")
 HORIZON_DAYS = 372
 """How far ahead is looked: a weekday on which a clinic works comes within a year, or never."""
 
 NO_SUCH_DAY = N_("Nobody works at the weekend: choose another day, or take every day.")
-NOT_A_TIME = N_("Write this as a time of day, such as 09:30.")
 
 
 class WaitUntilTime(Step):
@@ -52,18 +49,6 @@ class WaitUntilTime(Step):
         """Return what it needs to know: the days off, and where the person is."""
         own: set[Group] = {"clock"} if self.business_days else set()
         return super().asks() | own | ({"reach"} if self.zone == "recipient" else set())
-
-    @field_validator("time", mode="before")
-    @classmethod
-    def _is_hours_and_minutes(cls, value: object) -> TimeOfDay:
-        try:
-            return datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007 - a clock's face
-        except ValueError:
-            raise ValueError(NOT_A_TIME) from None
-
-    @field_serializer("time")
-    def _as_typed(self, value: TimeOfDay) -> str:
-        return value.strftime("%H:%M")
 
     def decide(self, run: Run) -> Outcome:
         """Wait until the next such time after now; there is none where the clinic never works."""
