@@ -9,9 +9,17 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from automations.conditions import AnyCondition
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.outcomes import Outcome
 from automations.parts import Part
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An event that somebody waited for, and when it was."""
+
+    event_id: UUID
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Run:
     """What a step knows when it decides: who, the facts, the key of this run, now and the zone.
 
     `now` is aware; `zone` is the clinic's. `automation_id` and `path` tell the step's place.
+    `waits_until` is set where this step waits already (`Listen`), `heard` where the event came.
     """
 
     enrollment_id: UUID
@@ -29,6 +38,8 @@ class Run:
     zone: ZoneInfo
     automation_id: UUID
     path: str
+    waits_until: datetime | None = None
+    heard: Heard | None = None
 
 
 class Step(Part):
@@ -42,6 +53,12 @@ class Step(Part):
     """Where the steps of its branches stand: a field, or `list.*.field` for one in each item."""
 
     when: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
+
+    needs: ClassVar[frozenset[Group]] = frozenset()
+
+    def asks(self) -> frozenset[Group]:
+        """Return the groups of facts that it and its conditions look at, its branches apart."""
+        return self.needs.union(*(condition.asks() for condition in self.when))
 
     def take(self, run: Run) -> Outcome:
         """Return what this step does now, or that it is skipped and which condition says so."""
