@@ -8,8 +8,10 @@ from sqlmodel import col, select
 from automations.enrollments import ORIGIN
 from automations.events import EnrollmentPaused, EnrollmentResumed, SkipUndone, StepTaken
 from automations.models import Enrollment, StepRun
+from automations.program import Program
 from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
+from automations.walking import step_of
 from crm.compliance.actions import lock_addresses
 from crm.core.errors import N_, Conflict, StaleVersion
 from crm.core.uow import UnitOfWork
@@ -35,18 +37,19 @@ def skip_step(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollme
     """
     passage = _held(uow, enrollment_id)
     _check(passage, occurrence)
-    steps = definitions(uow, [passage.version_id])[passage.version_id].steps
+    program = _program(uow, passage)
     step = passage.step
     if passage.awaits is not None:
-        step -= 1
+        step = step_of(passage.awaits)
         _void_awaited(uow, passage)
-    elif step >= len(steps):
+    elif step >= len(program):
         raise NothingToSkip
     else:
-        passage.step += 1
+        # With all that its branches hold.
+        passage.step = program[step].next
     passage.occurrence += 1
     uow.session.flush()
-    _record(uow, passage, step, steps[step].kind)
+    _record(uow, passage, step, program[step].step.kind)
     return passage
 
 
@@ -63,7 +66,8 @@ def undo_skip(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollme
         .order_by(col(StepRun.id).desc())
         .limit(1)
     )
-    if last is None or last.outcome.get("skipped") != SKIPPED or last.step != passage.step - 1:
+    is_last = last is not None and last.outcome.get("skipped") == SKIPPED
+    if last is None or not is_last or _program(uow, passage)[last.step].next != passage.step:
         raise StaleVersion(N_("The sequence has gone on meanwhile."))
     passage.step = last.step
     # A number is used once: what the step queues now has a key of its own.
@@ -101,6 +105,10 @@ def resume(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:
             )
         )
     return passage
+
+
+def _program(uow: UnitOfWork, passage: Enrollment) -> Program:
+    return definitions(uow, [passage.version_id])[passage.version_id].program
 
 
 def _held(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:

@@ -1,11 +1,14 @@
 """What an automation is: one strict document of a trigger, conditions, exits and typed steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
 from automations.conditions import AnyCondition
+from automations.program import DEEPEST, MOST_STEPS, Program, compile_steps, outline
 from automations.steps import AnyStep
 from automations.triggers import AnyTrigger
 from crm.core.errors import N_, Invalid
@@ -22,6 +25,13 @@ Reentry = Literal["never", "after_end", "restart"]
 
 
 KIND_NEEDED = N_("Say what kind this is.")
+TOO_MANY = N_("A sequence has at most %(most)s steps, those in its branches counted too.")
+TOO_DEEP = N_("A step stands in at most %(most)s branches within each other.")
+UNREADABLE = N_("This is nested too deeply.")
+MOST_NESTED = 40
+"""Lists and objects within each other at most: what the branches and conditions at most need."""
+
+_MOST_PATH = 200
 
 
 class InvalidDefinition(Invalid):
@@ -30,7 +40,7 @@ class InvalidDefinition(Invalid):
     code = "invalid_sequence"
     title = N_("This sequence cannot be published")
 
-    def __init__(self, fields: Mapping[str, str], kinds: Mapping[int, str] | None = None) -> None:
+    def __init__(self, fields: Mapping[str, str], kinds: Mapping[str, str] | None = None) -> None:
         detail = "; ".join(
             f"{_place(field, kinds or {})}: {message}" for field, message in fields.items()
         )
@@ -45,12 +55,17 @@ class SequenceDefinition(InputModel):
     conditions: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
     exits: tuple[ExitCode, ...] = DEFAULT_EXITS
     reentry: Reentry = "after_end"
-    steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=50)]
+    steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=MOST_STEPS)]
 
     @field_validator("exits")
     @classmethod
     def _each_once(cls, exits: tuple[ExitCode, ...]) -> tuple[ExitCode, ...]:
         return tuple(code for code in EXIT_CODES if code in exits)
+
+    @cached_property
+    def program(self) -> Program:
+        """The steps with those of their branches, in the order by which places are numbered."""
+        return compile_steps(self.steps)
 
 
 def parse(document: Any) -> SequenceDefinition:
@@ -58,12 +73,13 @@ def parse(document: Any) -> SequenceDefinition:
 
     Raises InvalidDefinition, which names each wrong step and field.
     """
+    check_size(document)
     try:
         return SequenceDefinition.model_validate(document)
     except ValidationError as error:
         fields: dict[str, str] = {}
         for finding in error.errors(include_url=False, include_input=False):
-            field = _field(finding["loc"])
+            field = _field(finding["loc"], document)
             if finding["type"].startswith("union_tag"):
                 fields.setdefault(f"{field}.kind", _kind_message(finding))
             else:
@@ -71,30 +87,63 @@ def parse(document: Any) -> SequenceDefinition:
         raise InvalidDefinition(fields, step_kinds(document)) from None
 
 
-def step_kinds(document: Any) -> dict[int, str]:
-    """Return the kind of each step of a document that may be wrong."""
-    steps = document.get("steps") if isinstance(document, Mapping) else None
-    if not isinstance(steps, Sequence) or isinstance(steps, str):
-        return {}
-    return {
-        index: str(step["kind"])[:40]
-        for index, step in enumerate(steps)
-        if isinstance(step, Mapping) and "kind" in step
-    }
+def check_size(document: Any) -> None:
+    """Refuse a document of too many steps, or one that is nested too deeply to be looked through.
 
-
-def _field(loc: tuple[int | str, ...]) -> str:
-    """Return the path of a field as it was written.
-
-    What follows a position, or `trigger`, is the kind that tells a union's members apart.
+    Raises InvalidDefinition.
     """
-    befores = ("", *loc)
-    path = [
-        str(part)
-        for before, part in zip(befores, loc, strict=False)
-        if not (isinstance(before, int) or before == "trigger")
-    ]
-    return ".".join(path)[:80] or "body"
+    if _is_deeper(document, MOST_NESTED):
+        raise InvalidDefinition({"steps": _(UNREADABLE)})
+    steps = list(outline(document))
+    wrong = {one.path: _(TOO_DEEP, most=DEEPEST) for one in steps if one.depth == DEEPEST + 1}
+    if len(steps) > MOST_STEPS:
+        wrong["steps"] = _(TOO_MANY, most=MOST_STEPS)
+    if wrong:
+        raise InvalidDefinition(wrong, step_kinds(document))
+
+
+def step_kinds(document: Any) -> dict[str, str]:
+    """Return the kind of each step of a document that may be wrong, by the step's path."""
+    return {one.path: one.kind[:40] for one in outline(document) if one.kind is not None}
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _depth in range(most + 1):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _field(loc: tuple[int | str, ...], document: Any) -> str:
+    """Return the path of a field as it was written: without the kinds that told parts apart.
+
+    A part of a union is followed by its kind, once, before its own fields.
+    """
+    path: list[str] = []
+    node, may_be_kind = document, False
+    for part in loc:
+        if may_be_kind and isinstance(node, Mapping) and node.get("kind") == part:
+            may_be_kind = False
+            continue
+        path.append(str(part))
+        node, may_be_kind = _child(node, part), True
+    return ".".join(path)[:_MOST_PATH] or "body"
+
+
+def _child(node: Any, part: int | str) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    if isinstance(node, list | tuple) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None
 
 
 def _kind_message(finding: Any) -> str:
@@ -102,11 +151,21 @@ def _kind_message(finding: Any) -> str:
     return _("Choose one of: %(expected)s.", expected=expected) if expected else _(KIND_NEEDED)
 
 
-def _place(field: str, kinds: Mapping[int, str]) -> str:
+def _place(field: str, kinds: Mapping[str, str]) -> str:
     """Return where a field stands, for a person: steps are counted from one."""
-    parts = field.split(".")
-    if parts[0] != "steps" or len(parts) < 2 or not parts[1].isdigit():
-        return field
-    index = int(parts[1])
-    place = _("Step %(number)s (%(kind)s)", number=index + 1, kind=kinds.get(index, "?"))
-    return f"{place}, {'.'.join(parts[2:])}" if len(parts) > 2 else place
+    words: list[str] = []
+    rest: list[str] = []
+    path = ""
+    for before, part in pairwise(["", *field.split(".")]):
+        path = f"{path}.{part}" if path else part
+        is_step = part.isdigit() and (path in kinds or path == f"steps.{part}")
+        if not is_step:
+            rest.append(part)
+            continue
+        if before == "steps":
+            rest.pop()
+        words += [".".join(rest)] if rest else []
+        kind = kinds.get(path, "?")
+        words.append(_("Step %(number)s (%(kind)s)", number=int(part) + 1, kind=kind))
+        rest = []
+    return ", ".join([*words, ".".join(rest)] if rest else words)

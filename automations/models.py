@@ -103,7 +103,10 @@ class Enrollment(ClinicScoped, Due, table=True):
     subject_kind: str
     subject_id: UUID
     state: str = "live"
-    step: int = 0
+    step: int = Field(default=0, description="The place of the program to go on with.")
+    last_step: int | None = Field(
+        default=None, description="The step taken last: who waits stands on it."
+    )
     occurrence: int = Field(default=0, description="How often steps were run, for keys.")
     awaits: str | None = Field(
         default=None, description="Dedupe key of an unsettled communication."

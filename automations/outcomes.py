@@ -1,7 +1,9 @@
 """What a step decides: effects for the runner to write, and what comes then. Frozen data only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -33,6 +35,14 @@ class Next:
 
 
 @dataclass(frozen=True)
+class Take:
+    """Go on at once with a branch of the step; `name` is how step runs call it."""
+
+    branch: int
+    name: str
+
+
+@dataclass(frozen=True)
 class WaitUntil:
     """Go on with the next step at this instant."""
 
@@ -51,13 +61,17 @@ class Exit:
     reason: str
 
 
-Then = Next | WaitUntil | AwaitSettled | Exit
+Then = Next | Take | WaitUntil | AwaitSettled | Exit
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The decision of one step; `skipped` is a code where the step had nothing to do."""
+    """The decision of one step; `skipped` is a code where the step had nothing to do.
+
+    `because` is what the conditions that were asked found, as ids and codes.
+    """
 
     effects: tuple[Effect, ...] = ()
     then: Then = Next()
     skipped: str | None = None
+    because: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)

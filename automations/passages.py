@@ -12,12 +12,14 @@ from sqlmodel import col
 
 from automations.models import Automation, Enrollment, SequenceVersion, StepRun
 from automations.names import Names, names_asked, names_found
+from automations.program import Program
 from automations.steps.base import Step
 from automations.steps.send_text import SendText
 from automations.steps.stop import Stop
 from automations.steps.wait_for import WaitFor
 from automations.steps.wait_until import WaitUntilTime
 from automations.versions import definitions
+from automations.walking import step_of
 from automations.wording import exit_words, skip_words
 from crm.accounts.models import Clinic
 from crm.contacts.models import Contact
@@ -103,7 +105,7 @@ def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
         return preview(texts.get(step.template_id, ""), values)
 
     return [
-        _passage(row, parsed[row.version_id].steps, runs.get(row.id, []), names, says)
+        _passage(row, parsed[row.version_id].program, runs.get(row.id, []), names, says)
         for row in rows
     ]
 
@@ -138,21 +140,21 @@ def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
     )
 
 
-def _coming(row: Any, sequence: Sequence[Step]) -> Step | None:
+def _coming(row: Any, program: Program) -> Step | None:
     """Return the step that comes next: also one whose text is on its way."""
-    at = row.step if row.awaits is None else row.step - 1
-    return sequence[at] if row.state == "live" and at < len(sequence) else None
+    at = row.step if row.awaits is None else step_of(row.awaits)
+    return program[at].step if row.state == "live" and at < len(program) else None
 
 
 def _passage(
     row: Any,
-    sequence: Sequence[Step],
+    program: Program,
     runs: Sequence[Any],
     names: Names,
     says: Callable[[SendText], str],
 ) -> PassageShown:
     is_live = row.state == "live"
-    coming = _coming(row, sequence)
+    coming = _coming(row, program)
     return PassageShown(
         id=row.id,
         name=row.name,
@@ -167,12 +169,12 @@ def _passage(
         else None,
         due_at=row.due_at if row.awaits is None else None,
         steps=[
-            StepShown(run.at, sequence[run.step].words(names), skip_words(run.skipped))
+            StepShown(run.at, program[run.step].step.words(names), skip_words(run.skipped))
             for run in runs
         ],
         occurrence=row.occurrence,
-        place=min(row.step + (row.awaits is None), len(sequence)),
-        length=len(sequence),
+        place=min(row.step + (row.awaits is None), len(program)),
+        length=len(program),
         may_skip=coming is not None and row.dead_at is None,
         is_resting=row.paused_at is not None,
         says=says(coming) if isinstance(coming, SendText) else "",

@@ -91,7 +91,7 @@ def sequences(uow: UnitOfWork) -> list[SequenceShown]:
             trigger=parsed[row.version_id].trigger.words(names),
             is_paused=row.state == "paused",
             version=row.number,
-            steps=len(parsed[row.version_id].steps),
+            steps=len(parsed[row.version_id].program),
             live=row.live or 0,
         )
         for row in rows
@@ -126,7 +126,8 @@ def sequence(uow: UnitOfWork, automation_id: UUID) -> SequenceRead:
 def _steps_read(
     uow: UnitOfWork, definition: SequenceDefinition, names: Names, people: Mapping[int, int]
 ) -> list[StepRead]:
-    sent = {step.template_id for step in definition.steps if isinstance(step, SendText)}
+    steps = [place.step for place in definition.program]
+    sent = {step.template_id for step in steps if isinstance(step, SendText)}
     texts = template_words(uow, sent, current_language())
     return [
         StepRead(
@@ -135,18 +136,18 @@ def _steps_read(
             text=texts.get(step.template_id, "") if isinstance(step, SendText) else "",
             people=people.get(index, 0),
         )
-        for index, step in enumerate(definition.steps)
+        for index, step in enumerate(steps)
     ]
 
 
 def _people(uow: UnitOfWork, automation_id: UUID) -> dict[UUID, dict[int, int]]:
     """Count who is in a sequence by version and step, as they see it.
 
-    `step` is the next one to take; until then somebody stands on the one before, which he waits
-    for. Who has just come stands on the first.
+    Somebody stands on the step taken last, which he waits for; who has just come, on the first.
     """
     c = _enrollments.c
-    at = func.greatest(c.step - 1, 0).label("at")
+    # Who was taken on by an earlier release stands before the next one: it knew no branches.
+    at = func.coalesce(c.last_step, func.greatest(c.step - 1, 0)).label("at")
     rows = uow.session.execute(
         select(c.version_id, at, func.count().label("people"))
         .where(c.clinic_id == uow.clinic_id, c.automation_id == automation_id, c.state == "live")

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, exists, or_
 from sqlmodel import col, select
 
-from automations.definitions import InvalidDefinition, step_kinds
+from automations.definitions import InvalidDefinition, check_size, step_kinds
 from automations.models import Automation, Enrollment, SequenceVersion
 from crm.core.errors import N_
 from crm.core.uow import UnitOfWork
@@ -27,6 +27,7 @@ def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
 
     Raises InvalidDefinition for what this clinic does not have, naming the step and the field.
     """
+    check_size(document)
     resolver = _Resolver(_Known.of(uow))
     resolved = resolver.document(document)
     if resolver.wrong:
@@ -73,29 +74,23 @@ class _Resolver:
 
     def document(self, document: Mapping[str, Any]) -> Node:
         """Return the document with ids, noting in `wrong` what is not known."""
-        resolved = dict(document)
-        if "trigger" in resolved:
-            resolved["trigger"] = self._node(resolved["trigger"], "trigger")
-        for key in ("conditions", "steps"):
-            if key in resolved:
-                resolved[key] = self._nodes(resolved[key], key)
-        return resolved
+        parts = {
+            key: document[key] for key in ("trigger", "conditions", "steps") if key in document
+        }
+        return dict(document) | {key: self._value(part, key) for key, part in parts.items()}
 
-    def _nodes(self, nodes: Any, path: str) -> Any:
-        if not isinstance(nodes, list | tuple):
-            return nodes
-        return [self._node(node, f"{path}.{index}") for index, node in enumerate(nodes)]
+    def _value(self, value: Any, path: str) -> Any:
+        """Return a part, a list of parts, or whatever else a part holds."""
+        if isinstance(value, list | tuple):
+            return [self._value(one, f"{path}.{index}") for index, one in enumerate(value)]
+        return self._node(value, path) if isinstance(value, Mapping) else value
 
-    def _node(self, node: Any, path: str) -> Any:
-        if not isinstance(node, Mapping):
-            return node
+    def _node(self, node: Mapping[str, Any], path: str) -> Node:
         resolved = dict(node)
         self._name(resolved, "template", self.known.templates, path)
         self._name(resolved, "pipeline", self.known.pipelines, path)
         self._stage(resolved, path)
-        if "when" in resolved:
-            resolved["when"] = self._nodes(resolved["when"], f"{path}.when")
-        return resolved
+        return {key: self._value(value, f"{path}.{key}") for key, value in resolved.items()}
 
     def _name(self, node: Node, key: str, ids: Mapping[str, str], path: str) -> None:
         """Put `<key>_id` in the place of a name, and check an id that was given."""

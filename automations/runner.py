@@ -126,6 +126,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
             cause=tuple(UUID(cause) for cause in row.cause),
             step=row.step,
             occurrence=row.occurrence,
+            last_step=row.last_step,
             awaits=row.awaits,
             awaited_status=row.awaited_status,
         )
@@ -161,6 +162,7 @@ def _lock() -> Any:
             *(
                 c.step,
                 c.occurrence,
+                c.last_step,
                 c.awaits,
                 c.paused_at,
                 _automations.c.name,

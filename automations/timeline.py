@@ -104,7 +104,7 @@ def _skipped(uow: UnitOfWork, found: Found) -> Mapping[UUID, tuple[str, str]]:
     names = names_found(found)
     parsed = definitions(uow, {row.version_id for row in found["runs"]})
     return {
-        row.id: (parsed[row.version_id].steps[row.step].words(names), skip_words(row.why))
+        row.id: (parsed[row.version_id].program[row.step].step.words(names), skip_words(row.why))
         for row in found["runs"]
     }
 

@@ -17,8 +17,10 @@ from automations.outcomes import (
     Next,
     Outcome,
     QueueText,
+    Take,
     WaitUntil,
 )
+from automations.program import Place
 from automations.steps.base import Run
 from automations.subjects import Subject
 from crm.messaging.models import OPEN_STATUSES
@@ -31,9 +33,6 @@ LOOK_AGAIN = timedelta(minutes=15)
 
 PAUSED_FOR = timedelta(minutes=5)
 """When one in a paused automation asks again whether it goes on."""
-
-MOST_STEPS = 60
-"""Steps of one pass at most; a definition has no more than 50, and no way back."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Standing:
     cause: tuple[UUID, ...]
     step: int = 0
     occurrence: int = 0
+    last_step: int | None = None
     awaits: str | None = None
     awaited_status: str | None = None
 
@@ -67,12 +67,16 @@ class Taken:
     def record(self, skipped: str | None = None) -> Mapping[str, Any]:
         """Return the outcome as ids and codes; `skipped` is what was learned after deciding."""
         told: dict[str, Any] = {}
+        if self.outcome.because:
+            told["because"] = self.outcome.because
         for effect in self.outcome.effects:
             told |= _told(effect)
         if isinstance(self.outcome.then, WaitUntil):
             told["until"] = self.outcome.then.at.isoformat()
         if isinstance(self.outcome.then, Exit):
             told["exit"] = self.outcome.then.reason
+        if isinstance(self.outcome.then, Take):
+            told["branch"] = self.outcome.then.name
         reason = skipped or self.outcome.skipped
         return told | ({"skipped": reason} if reason else {})
 
@@ -93,6 +97,11 @@ class Pass:
     taken: tuple[Taken, ...] = ()
 
     @property
+    def last_step(self) -> int | None:
+        """The step that was taken last, now or earlier: somebody stands on it until the next."""
+        return self.taken[-1].step if self.taken else self.standing.last_step
+
+    @property
     def effects(self) -> tuple[Effect, ...]:
         """All effects of the steps taken, in order."""
         return tuple(effect for one in self.taken for effect in one.outcome.effects)
@@ -104,21 +113,36 @@ def walk(at: Standing, now: datetime) -> Pass:
         return Pass(at, at.step, at.occurrence, now + PAUSED_FOR, at.awaits)
     if at.awaits is not None and at.awaited_status in OPEN_STATUSES:
         return Pass(at, at.step, at.occurrence, now + LOOK_AGAIN, at.awaits)
+    program, position = at.definition.program, at.step
     taken: list[Taken] = []
-    for step in range(at.step, min(len(at.definition.steps), at.step + MOST_STEPS)):
-        one = take_step(at, step, at.occurrence + len(taken), now)
+    while position < len(program):
+        place = program[position]
+        one = take_step(at, place, at.occurrence + len(taken), now)
         taken.append(one)
-        if not isinstance(one.outcome.then, Next):
-            return _resting(at, tuple(taken), now)
-    place, occurrence = at.step + len(taken), at.occurrence + len(taken)
-    return Pass(at, place, occurrence, None, exit_reason=FINISHED, taken=tuple(taken))
+        match one.outcome.then:
+            case Next():
+                position = place.next
+            case Take(branch=branch):
+                position = place.branches[branch]
+            case _:
+                return _resting(at, place, tuple(taken), now)
+    occurrence = at.occurrence + len(taken)
+    return Pass(at, position, occurrence, None, exit_reason=FINISHED, taken=tuple(taken))
 
 
-def take_step(at: Standing, step: int, occurrence: int, now: datetime) -> Taken:
-    """Let one step decide, with the key of this run."""
-    chosen = at.definition.steps[step]
-    run = Run(at.id, at.subject.contact_id, at.facts, key_of(at.id, step, occurrence), now, at.zone)
-    return Taken(step, occurrence, chosen.kind, chosen.take(run))
+def take_step(at: Standing, place: Place, occurrence: int, now: datetime) -> Taken:
+    """Let the step of a place decide, with the key of this run."""
+    run = Run(
+        enrollment_id=at.id,
+        contact_id=at.subject.contact_id,
+        facts=at.facts,
+        key=key_of(at.id, place.position, occurrence),
+        now=now,
+        zone=at.zone,
+        automation_id=at.automation_id,
+        path=place.path,
+    )
+    return Taken(place.position, occurrence, place.step.kind, place.step.take(run))
 
 
 def key_of(enrollment_id: UUID, step: int, occurrence: int) -> str:
@@ -126,18 +150,23 @@ def key_of(enrollment_id: UUID, step: int, occurrence: int) -> str:
     return f"{enrollment_id}:{step}:{occurrence}"
 
 
-def _resting(at: Standing, taken: tuple[Taken, ...], now: datetime) -> Pass:
+def step_of(key: str) -> int:
+    """Return the step whose run has this key."""
+    return int(key.split(":")[1])
+
+
+def _resting(at: Standing, place: Place, taken: tuple[Taken, ...], now: datetime) -> Pass:
     """Return the pass that ends with a step which waits or leaves."""
     last = taken[-1]
-    place, occurrence = last.step + 1, last.occurrence + 1
+    occurrence = last.occurrence + 1
     match last.outcome.then:
         case WaitUntil(at=until):
-            return Pass(at, place, occurrence, until, taken=taken)
+            return Pass(at, place.next, occurrence, until, taken=taken)
         case Exit(reason=reason):
-            return Pass(at, place, occurrence, None, exit_reason=reason, taken=taken)
+            return Pass(at, place.next, occurrence, None, exit_reason=reason, taken=taken)
         case AwaitSettled():
             key = key_of(at.id, last.step, last.occurrence)
-            return Pass(at, place, occurrence, now + LOOK_AGAIN, awaits=key, taken=taken)
+            return Pass(at, place.next, occurrence, now + LOOK_AGAIN, awaits=key, taken=taken)
         case _:
             raise AssertionError("a pass rests on a wait or an end")
 

@@ -1,6 +1,7 @@
 """What every condition is: typed, strict, and pure over facts."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from automations.facts import Facts
 from automations.parts import Part
@@ -18,3 +19,11 @@ class Condition(Part):
     def holds(self, facts: Facts) -> bool:
         """Return whether the facts meet this condition."""
         raise TypeError(f"{type(self).__name__} does not say when it holds")
+
+    def found(self, facts: Facts) -> Mapping[str, Any]:
+        """Return whether it holds and what it looked at, as ids and codes, for the step run."""
+        return {"kind": self.kind, "holds": self.holds(facts), **self.looked_at(facts)}
+
+    def looked_at(self, facts: Facts) -> Mapping[str, Any]:
+        """Return what it looked at where the facts of every step run do not tell that."""
+        return {}

@@ -4,16 +4,21 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from automations.conditions import AnyCondition
 from automations.steps.base import Step
+from automations.steps.if_else import IfElse
 from automations.steps.move_stage import MoveStage
 from automations.steps.send_text import SendText
+from automations.steps.split import Share, Split
 from automations.steps.stop import Stop
 from automations.steps.wait_for import WaitFor
 from automations.steps.wait_until import WaitUntilTime
 
-STEPS = (SendText, WaitFor, WaitUntilTime, MoveStage, Stop)
+STEPS = (SendText, WaitFor, WaitUntilTime, IfElse, Split, MoveStage, Stop)
 
 if TYPE_CHECKING:
     AnyStep = Step
 else:
     AnyStep = Annotated[Union[STEPS], Field(discriminator="kind")]  # noqa: UP007
+    for _kind in (Share, *STEPS):
+        _kind.model_rebuild(_types_namespace={"AnyStep": AnyStep, "AnyCondition": AnyCondition})

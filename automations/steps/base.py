@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from automations.parts import Part
 class Run:
     """What a step knows when it decides: who, the facts, the key of this run, now and the zone.
 
-    `now` is aware; `zone` is the clinic's.
+    `now` is aware; `zone` is the clinic's. `automation_id` and `path` tell the step's place.
     """
 
     enrollment_id: UUID
@@ -27,10 +27,15 @@ class Run:
     key: str
     now: datetime
     zone: ZoneInfo
+    automation_id: UUID
+    path: str
 
 
 class Step(Part):
     """One step of a sequence; it is skipped where its conditions (`when`) do not all hold."""
+
+    arms: ClassVar[tuple[str, ...]] = ()
+    """Where the steps of its branches stand: a field, or `list.*.field` for one in each item."""
 
     when: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
 
@@ -38,7 +43,8 @@ class Step(Part):
         """Return what this step does now, or that it is skipped and which condition says so."""
         for condition in self.when:
             if not condition.holds(run.facts):
-                return Outcome(skipped=f"condition_{condition.kind}")
+                because = (condition.found(run.facts),)
+                return Outcome(skipped=f"condition_{condition.kind}", because=because)
         return self.decide(run)
 
     def decide(self, run: Run) -> Outcome:

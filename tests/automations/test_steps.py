@@ -30,7 +30,7 @@ zones = st.sampled_from(ZONES).map(ZoneInfo)
 
 
 def run(now: datetime = NOW, zone: ZoneInfo = NEW_YORK, facts: Facts | None = None) -> Run:
-    return Run(IDS[4], IDS[5], facts or Facts("en", LEAD), "key", now, zone)
+    return Run(IDS[4], IDS[5], facts or Facts("en", LEAD), "key", now, zone, IDS[0], "steps.0")
 
 
 def resumes(outcome: Outcome) -> datetime:

@@ -11,6 +11,7 @@ from automations.steps import STEPS
 from automations.steps.wait_for import WaitFor
 from automations.triggers import TRIGGERS, InboundReply, LeadWasCreated, RequestedAgain, StageLeft
 from crm.web.language import speaking
+from tests.automations.examples import EXAMPLES
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 NAMES = Names({ONE: "Hello"}, {ONE: "Leads"}, {ONE: "New"})
@@ -39,10 +40,7 @@ def test_a_part_says_what_it_was_given(part: Part, words: str) -> None:
 
 @pytest.mark.parametrize("kind", [*TRIGGERS, *CONDITIONS, *STEPS])
 def test_a_kind_speaks_spanish(kind: type[Part]) -> None:
-    given = {"pipeline_id": ONE, "stage_id": ONE, "template_id": ONE, "language": "es"}
-    more = {"sources": ("form",), "days": 1, "time": "09:30", "source": None}
-    fields = {name: value for name, value in (given | more).items() if name in kind.model_fields}
-    part = kind.model_validate(fields)
+    part = kind.model_validate(EXAMPLES[kind])
     with speaking("es"):
         spanish = part.words(NAMES)
     assert spanish

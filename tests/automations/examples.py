@@ -1,0 +1,43 @@
+"""One example of each kind of a sequence's parts, by its class."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from automations.conditions import CONDITIONS
+from automations.parts import Part
+from automations.steps import STEPS
+from automations.triggers import TRIGGERS
+
+ID = str(UUID(int=1))
+OPEN = {"kind": "lead_is_open"}
+DAY = {"kind": "wait_for", "days": 1}
+STOP = {"kind": "stop"}
+
+_GIVEN: Mapping[str, Mapping[str, Any]] = {
+    "requested_again": {"pipeline_id": ID, "stage_id": ID},
+    "stage_entered": {"stage_id": ID},
+    "language_is": {"language": "es"},
+    "source_is": {"sources": ["form"]},
+    "stage_is": {"stage_id": ID},
+    "all_of": {"of": [OPEN]},
+    "any_of": {"of": [OPEN]},
+    "not": {"of": OPEN},
+    "send_text": {"template_id": ID},
+    "wait_for": {"days": 1},
+    "wait_until": {"time": "09:30"},
+    "if_else": {"conditions": [OPEN], "then": [STOP]},
+    "split": {"branches": [{"percent": 50}, {"percent": 50, "steps": [STOP]}]},
+    "move_stage": {"pipeline_id": ID, "stage_id": ID},
+}
+
+
+def example(kind: type[Part]) -> dict[str, Any]:
+    """Return the document of an example of this kind."""
+    name = str(kind.model_fields["kind"].default)
+    return {"kind": name, **_GIVEN.get(name, {})}
+
+
+EXAMPLES: Mapping[type[Part], Mapping[str, Any]] = {
+    kind: example(kind) for kind in (*TRIGGERS, *CONDITIONS, *STEPS)
+}
