@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, and_, cast, func, or_, select
+from sqlalchemy import Integer, and_, cast, func, select
 
 from automations.building.reading import Opened
 from automations.building.tree import definition_of, draft_of
@@ -51,7 +51,25 @@ def figures_of(uow: UnitOfWork, opened: Opened) -> Mapping[str, Figures]:
 
 
 def _counted(uow: UnitOfWork, version_id: Any) -> Any:
-    """Count the messages of the last people by the place in the key of each: `<id>:<place>:<n>`."""
+    """Count the messages of the last people by the place at which each was sent."""
+    each = _messages(uow, version_id).subquery("each")
+    is_sent = each.c.status.in_(("sent", "delivered"))
+    is_held = and_(each.c.status == "queued", each.c.held_reason.is_not(None))
+    return select(
+        each.c.place,
+        func.count().filter(is_sent),
+        func.count().filter(each.c.status == "delivered"),
+        func.count().filter(each.c.status.in_(("failed", "blocked", "undelivered"))),
+        func.count().filter(is_held),
+        func.count().filter(each.c.is_replied),
+    ).group_by(each.c.place)
+
+
+def _messages(uow: UnitOfWork, version_id: Any) -> Any:
+    """Return the select of what the last people were sent; a key is `<enrollment>:<place>:<n>`.
+
+    Whoever replied, did so to the last message before.
+    """
     c, said = _enrollments.c, _communications.c
     last = (
         select(c.clinic_id, c.id, c.exit_reason)
@@ -60,30 +78,16 @@ def _counted(uow: UnitOfWork, version_id: Any) -> Any:
         .limit(LAST)
         .subquery("last")
     )
-    place = cast(func.split_part(said.dedupe_key, ":", 2), Integer)
     its = and_(
         said.clinic_id == last.c.clinic_id,
         said.origin_kind == ORIGIN,
         said.origin_id == last.c.id,
     )
-    newest = func.row_number().over(partition_by=last.c.id, order_by=said.id.desc())
-    each = (
-        select(
-            place.label("place"),
-            said.status,
-            said.held_reason,
-            and_(last.c.exit_reason == "replied", newest == 1).label("is_replied"),
-        )
-        .join_from(last, _communications, its)
-        .subquery("each")
+    left = said.status.in_(("sent", "delivered"))
+    newest = func.row_number().over(
+        partition_by=last.c.id, order_by=(left.desc(), said.id.desc())
     )
-    is_sent = each.c.status.in_(("sent", "delivered"))
-    is_held = and_(each.c.status == "queued", each.c.held_reason.is_not(None))
-    return select(
-        each.c.place,
-        func.count().filter(is_sent),
-        func.count().filter(each.c.status == "delivered"),
-        func.count().filter(or_(each.c.status.in_(("failed", "blocked", "undelivered")))),
-        func.count().filter(is_held),
-        func.count().filter(each.c.is_replied),
-    ).group_by(each.c.place)
+    is_replied = and_(last.c.exit_reason == "replied", newest == 1, left)
+    place = cast(func.split_part(said.dedupe_key, ":", 2), Integer)
+    columns = (place.label("place"), said.status, said.held_reason, is_replied.label("is_replied"))
+    return select(*columns).join_from(last, _communications, its)

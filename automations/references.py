@@ -27,12 +27,20 @@ def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
 
     Raises InvalidDefinition for what this clinic does not have, naming the step and the field.
     """
+    resolved, wrong = resolve(uow, document)
+    if wrong:
+        raise InvalidDefinition(wrong, step_kinds(document))
+    return resolved
+
+
+def resolve(uow: UnitOfWork, document: Mapping[str, Any]) -> tuple[Node, Mapping[str, str]]:
+    """Return the document with ids for the names that are known here, and what is wrong by path.
+
+    Raises InvalidDefinition for one that is too large to be looked through.
+    """
     check_size(document)
     resolver = _Resolver(_Known.of(uow))
-    resolved = resolver.document(document)
-    if resolver.wrong:
-        raise InvalidDefinition(resolver.wrong, step_kinds(document))
-    return resolved
+    return resolver.document(document), resolver.wrong
 
 
 @dataclass(frozen=True)

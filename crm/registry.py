@@ -6,6 +6,8 @@ from automations import consumers as automations_consumers
 from automations import models as automations_models
 from automations import pages as automations_pages
 from automations import timeline as automations_timeline
+from automations.building import pages as builder_pages
+from automations.building import people_pages, whole_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
 from automations.runner import ENROLLMENTS
@@ -105,6 +107,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     notices_pages.router,
     pipelines_settings.router,
     lead_pages.router,
+    # Before the pages of one sequence: /sequences/new is none.
+    whole_pages.router,
+    builder_pages.router,
+    people_pages.router,
     automations_pages.router,
     messaging_pages.router,
     template_pages.router,

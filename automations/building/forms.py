@@ -6,7 +6,7 @@ from typing import Any
 
 from automations.building.choices import Choices
 from automations.building.fields import Field, fields_of
-from automations.building.parts import TRIGGER_KINDS, class_of
+from automations.building.parts import TRIGGER_KINDS, class_of, label_of
 from automations.building.tree import TRIGGER
 from crm.web.language import N_, _
 
@@ -45,7 +45,7 @@ def form_of(
     fields = fields_of(part) if part is not None else ()
     shown = [_shown(node, one, choices, wrong, typed) for one in fields]
     if node["id"] == TRIGGER:
-        kinds = [(kind, _(each.label)) for kind, each in TRIGGER_KINDS.items()]
+        kinds = [(kind, label_of(each)) for kind, each in TRIGGER_KINDS.items()]
         starts = _shown(node, KIND, choices, wrong, typed, kinds)
         return [starts, *shown]
     return shown

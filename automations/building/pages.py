@@ -1,36 +1,25 @@
 """The builder: a draft's steps and settings, changed part by part, also without scripts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from automations import drafts, figures
+from automations import drafts
 from automations.building import tree
+from automations.building.context import At, Tab, context_of
 from automations.building.fields import read
-from automations.building.forms import PREFIX, form_of, of_the_whole
-from automations.building.parts import (
-    CONDITION_KINDS,
-    ICONS,
-    LIST_LABELS,
-    TRIGGER_KINDS,
-    class_of,
-    fresh,
-    kinds_in,
-)
-from automations.building.preview import Preview, preview_of
-from automations.building.reading import Opened, open_automation, shown, wrong_with
+from automations.building.forms import PREFIX
+from automations.building.parts import TRIGGER_KINDS, class_of, fresh, kinds_in
+from automations.building.reading import Opened, open_automation, wrong_with
 from automations.models import SequenceDraft
 from crm.accounts.deps import ClinicUow, own_uow, require
-from crm.accounts.roles import may
 from crm.core.errors import Invalid
-from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
-from crm.web.forms import FormModel, Rejected, shows_again
+from crm.web.forms import FormModel, Rejected, shows_again, storable
 from crm.web.htmx import Undo, is_htmx, toast
 from crm.web.language import _
 from crm.web.pages import see_other
@@ -43,7 +32,9 @@ READ, WRITE = require("automations:read"), require("automations:write")
 PAGE = "automations/builder.html"
 ROUTES: Mapping[str, str] = {"steps": "automations:sequence", "settings": "automations:settings"}
 
-Tab = Literal["steps", "settings"]
+MOST_TYPED = 2000
+"""Characters of one field of a part at most."""
+
 Key = Annotated[str, Query(max_length=80)]
 Shift = Literal["up", "down", "in", "duplicate", "remove"]
 
@@ -70,11 +61,18 @@ class SaveForm(DraftForm):
 
     part: Annotated[str, Field(max_length=40)]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, data: Any) -> Any:
+        for value in data.values() if isinstance(data, Mapping) else ():
+            storable(str(value)[:MOST_TYPED])
+        return data
+
     def typed(self) -> dict[str, str]:
         """Return what was typed, by the names of the part's fields."""
         extra = self.model_extra or {}
         return {
-            name.removeprefix(PREFIX): str(value)
+            name.removeprefix(PREFIX): str(value)[:MOST_TYPED]
             for name, value in extra.items()
             if name.startswith(PREFIX)
         }
@@ -93,19 +91,6 @@ class PlaceForm(DraftForm):
     part: Annotated[str, Field(max_length=40)]
     into: Annotated[str, Field(max_length=80)]
     before: Annotated[str, Field(max_length=40)] = ""
-
-
-@dataclass(frozen=True)
-class At:
-    """What of a draft is open: the part that is edited, or the place that gets a new one."""
-
-    tab: Tab
-    edit: str = ""
-    add: str = ""
-    before: str = ""
-    lead_id: UUID | None = None
-    speak: Literal["en", "es"] | None = None
-    is_new: bool = False
 
 
 @router.get("", name=ROUTES["steps"], dependencies=[READ])
@@ -160,9 +145,7 @@ def _save_again(request: Request, rejected: Rejected) -> Response:
         return _page(request, uow, automation_id, at, rejected)
 
 
-@router.post(
-    "/save", name="automations:save_part", dependencies=[WRITE, shows_again(_save_again)]
-)
+@router.post("/save", name="automations:save_part", dependencies=[WRITE, shows_again(_save_again)])
 def save_part(
     request: Request, uow: ClinicUow, automation_id: UUID, form: Annotated[SaveForm, Form()]
 ) -> Response:
@@ -241,9 +224,7 @@ def undo_edit(
     return _changed(request, uow, automation_id, At(form.tab), _("Undone."))
 
 
-def _undo(
-    request: Request, automation_id: UUID, draft: SequenceDraft, tab: Tab
-) -> Undo:
+def _undo(request: Request, automation_id: UUID, draft: SequenceDraft, tab: Tab) -> Undo:
     path = path_of(request, "automations:undo_edit", automation_id=automation_id)
     return Undo(path, {"version": draft.version, "tab": tab})
 
@@ -262,7 +243,7 @@ def _changed(
         response = see_other(request, ROUTES[at.tab], automation_id=automation_id, message=said)
         response.headers["location"] += f"?edit={at.edit}#edit-{at.edit}" if at.edit else ""
         return response
-    response = _block(request, _context(request, uow, automation_id, at, opened=opened))
+    response = _block(request, context_of(request, uow, automation_id, at, opened=opened))
     path = path_of(request, ROUTES[at.tab], automation_id=automation_id)
     response.headers["HX-Push-Url"] = f"{path}?edit={at.edit}" if at.edit else path
     return toast(response, said, undo=undo) if said else response
@@ -275,7 +256,7 @@ def _page(
     at: At,
     rejected: Rejected | None = None,
 ) -> Response:
-    context = _context(request, uow, automation_id, at, rejected)
+    context = context_of(request, uow, automation_id, at, rejected)
     status = rejected.problem.status if rejected else 200
     # Who goes back in a browser is given the whole page, as everybody who asks for an address.
     if is_htmx(request) and "hx-history-restore-request" not in request.headers:
@@ -285,81 +266,3 @@ def _page(
 
 def _block(request: Request, context: Mapping[str, Any], status: int = 200) -> Response:
     return render_block(request, PAGE, "builder", status, is_swapped=True, **context)
-
-
-def _context(
-    request: Request,
-    uow: UnitOfWork,
-    automation_id: UUID,
-    at: At,
-    rejected: Rejected | None = None,
-    opened: Opened | None = None,
-) -> dict[str, Any]:
-    opened = opened or open_automation(uow, automation_id)
-    wrong = wrong_with(uow, opened.document) if opened.has_draft else {}
-    may_edit = may(request.state.recognised.membership.role, "automations:write")
-    return {
-        "now": uow.now,
-        "it": opened,
-        "at": at,
-        "is_swapped": False,
-        "problem": rejected.problem if rejected else None,
-        "root": shown(opened, wrong),
-        "trigger": shown(opened, wrong, tree.TRIGGER),
-        "words": _words_of_start(opened),
-        "may_edit": may_edit,
-        "open": _open(request, uow, opened, at, {} if at.is_new else wrong, rejected),
-        "kinds": kinds_in(tree.list_of(at.add)) if at.add and may_edit else {},
-        "figures": figures.figures_of(uow, opened) if at.tab == "steps" else {},
-        "lists": LIST_LABELS,
-        "icons": ICONS,
-        "conditions": CONDITION_KINDS,
-        "missing": sum(len(fields) for fields in wrong.values()),
-    }
-
-
-def _words_of_start(opened: Opened) -> str:
-    kind = str(opened.document.get("trigger", {}).get("kind", ""))
-    part = TRIGGER_KINDS.get(kind)
-    return _(part.label) if part is not None else ""
-
-
-def _open(
-    request: Request,
-    uow: UnitOfWork,
-    opened: Opened,
-    at: At,
-    wrong: Mapping[str, Mapping[str, str]],
-    rejected: Rejected | None,
-) -> dict[str, Any]:
-    """Return the forms that are open, by part: on the settings those of the root and the trigger.
-
-    A part that is gone has none, and the page stands without it.
-    """
-    wanted = [tree.ROOT, tree.TRIGGER] if at.tab == "settings" else []
-    known = {place.node["id"]: place for place in tree.places(opened.document)}
-    forms: dict[str, Any] = {}
-    for key in [*wanted, *([at.edit] if at.edit in known else [])]:
-        node = tree.find(opened.document, key)
-        name = known[key].list if key in known else ""
-        is_typed = rejected is not None and at.edit == key
-        forms[key] = {
-            "fields": form_of(
-                *(node, name, opened.choices, wrong.get(key, {})),
-                rejected.values if rejected is not None and is_typed else None,
-            ),
-            "whole": of_the_whole(node, name, wrong.get(key, {})),
-            "preview": _preview(request, uow, opened, node, at),
-        }
-    return forms
-
-
-def _preview(
-    request: Request, uow: UnitOfWork, opened: Opened, node: tree.Node, at: At
-) -> Preview | None:
-    bodies = opened.choices.bodies.get(str(node.get("template_id", "")))
-    if bodies is None:
-        return None
-    runtime: Runtime = request.app.state.runtime
-    price = runtime.settings.text_segment_price
-    return preview_of(uow, bodies, at.lead_id, at.speak, price)

@@ -25,7 +25,7 @@ from automations.triggers import TRIGGERS
 from crm.core.errors import N_
 from crm.web.language import _
 
-Kinds = Mapping[str, type[Part]]
+Kinds = Mapping[str, type[BaseModel]]
 
 
 def _by_kind(parts: tuple[type[Part], ...]) -> Kinds:
@@ -33,7 +33,8 @@ def _by_kind(parts: tuple[type[Part], ...]) -> Kinds:
 
 
 STEP_KINDS, CONDITION_KINDS = _by_kind(STEPS), _by_kind(CONDITIONS)
-TRIGGER_KINDS, SHARE_KINDS = _by_kind(TRIGGERS), _by_kind((Share,))
+TRIGGER_KINDS = _by_kind(TRIGGERS)
+SHARE_KINDS: Kinds = {SHARE: Share}
 
 LIST_LABELS: Mapping[str, str] = {
     "steps": N_("Steps"),
@@ -111,17 +112,26 @@ def fresh(kind: str, list_name: str) -> Node:
 def words_of(node: Mapping[str, Any], list_name: str, names: Names) -> str:
     """Return how a part reads; one that is not whole, by its kind alone."""
     part = class_of(node, list_name)
+    if part is Share:
+        return _("%(percent)s of a hundred", percent=node.get("percent", "?"))
     if part is None or not issubclass(part, Part):
         return _("Unknown: %(kind)s", kind=str(node.get("kind", ""))[:40])
     try:
         return part.model_validate(alone(node, part)).words(names)
     except ValidationError:
-        return _(part.label)
+        return label_of(part)
+
+
+def label_of(part: type[BaseModel]) -> str:
+    """Return what a kind of part is called."""
+    return _(str(getattr(part, "label", N_("Way"))))
 
 
 def alone(node: Mapping[str, Any], part: type[BaseModel]) -> Node:
     """Return a part as a document without the steps it holds: those are read by themselves."""
     made = {name: value for name, value in node.items() if name != "id"}
+    if part is Share:
+        del made["kind"]
     for name in (*STEP_LISTS, "when"):
         # What demands steps, such as one way of two, gets one that says nothing of the part.
         held = [] if name in ("when", "steps") else [{"kind": "stop"}]

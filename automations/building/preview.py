@@ -19,6 +19,7 @@ from crm.messaging.composing import complete, merge_values
 from crm.messaging.queries import in_language
 from crm.messaging.rendering import preview, why_refused
 from crm.messaging.segments import Segments, measure
+from crm.web.formats import small_money
 from pipelines.models import Lead
 
 NEWEST = 25
@@ -32,7 +33,7 @@ class Preview:
     words: str
     language: str
     size: Segments
-    price: Decimal | None
+    price: str
     refused: str
     people: Sequence[tuple[str, str]]
     lead_id: str
@@ -61,16 +62,14 @@ def preview_of(
         service=person.service if person else None,
     )
     body = in_language(bodies, spoken)
-    words = complete(
-        preview(body, values), clinic.name, spoken, is_first=False, is_automated=True
-    )
+    words = complete(preview(body, values), clinic.name, spoken, is_first=False, is_automated=True)
     size = measure(words)
     shown = {str(one.id): one.name or "" for one in [*found["chosen"], *found["newest"]]}
     return Preview(
         words=words if body else "",
         language=spoken,
         size=size,
-        price=None if price is None else price * size.parts,
+        price="" if price is None else small_money(price * size.parts),
         refused=why_refused(body),
         people=sorted(shown.items(), key=lambda pair: pair[1]),
         lead_id=str(person.id) if person else "",

@@ -1,7 +1,7 @@
 """A draft, or the live version where there is none, as the builder's pages show it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,16 @@ class Opened:
         return sum(sum(places.values()) for places in self.people.values())
 
     @property
+    def in_older(self) -> int:
+        """How many people are still in a version before the live one."""
+        here = self.people.get(self.live_id, {}) if self.live_id else {}
+        return self.in_it - sum(here.values())
+
+    def showing(self, document: Node) -> "Opened":
+        """Return it with another document, such as that of an earlier version."""
+        return replace(self, document=document, based_on=-1)
+
+    @property
     def next_number(self) -> int:
         """The number that the draft gets when it is published."""
         return self.number + 1
@@ -83,11 +93,8 @@ def open_automation(uow: UnitOfWork, automation_id: UUID) -> Opened:
     if not found["automations"]:
         raise NotFound
     [row] = found["automations"]
-    draft = next(iter(found["drafts"]), None)
+    draft: Any = next(iter(found["drafts"]), None)
     has_draft = draft is not None and draft.document is not None
-    people: dict[UUID, dict[int, int]] = {}
-    for one in found["people"]:
-        people.setdefault(one.version_id, {})[one.step] = one.people
     return Opened(
         id=row.id,
         name=row.name,
@@ -103,9 +110,16 @@ def open_automation(uow: UnitOfWork, automation_id: UUID) -> Opened:
         published_at=row.published_at,
         changed_at=draft.changed_at if has_draft else None,
         editor_id=draft.editor_id if has_draft else None,
-        people=people,
+        people=_counted(found["people"]),
         choices=choices_found(found),
     )
+
+
+def _counted(rows: Sequence[Any]) -> Mapping[UUID, Mapping[int, int]]:
+    people: dict[UUID, dict[int, int]] = {}
+    for row in rows:
+        people.setdefault(row.version_id, {})[row.step] = row.people
+    return people
 
 
 def _automation(uow: UnitOfWork, automation_id: UUID) -> Any:
@@ -137,12 +151,10 @@ def _draft(uow: UnitOfWork, automation_id: UUID) -> Any:
 
 
 def _people(uow: UnitOfWork, automation_id: UUID) -> Any:
-    """Count who is in it by version and place, as they see it.
-
-    `step` is the next one to take; until then somebody stands at the one before, which he waits
-    for. Who has just come stands at the first.
-    """
-    at = func.greatest(col(Enrollment.step) - 1, 0).label("step")
+    """Count who is in it by version and place: the step taken last, or the first."""
+    # Who was taken on by an earlier release stands before the next one: it knew no branches.
+    before = func.greatest(col(Enrollment.step) - 1, 0)
+    at = func.coalesce(col(Enrollment.last_step), before).label("step")
     return (
         select(col(Enrollment.version_id), at, func.count().label("people"))
         .where(

@@ -223,7 +223,8 @@ def draft_of(definition: Mapping[str, Any]) -> Node:
     numbers = count(1)
     made = _with_ids(definition, lambda: f"p{next(numbers)}")
     del made["id"]
-    made[TRIGGER] = dict(made.get(TRIGGER) or {})
+    trigger = made.get(TRIGGER)
+    made[TRIGGER] = dict(trigger) if isinstance(trigger, Mapping) else {}
     return made
 
 
@@ -235,7 +236,9 @@ def _with_ids(node: Mapping[str, Any], name_it: Callable[[], str]) -> Node:
         held = made[name]
         parts: Sequence[Any] = held if isinstance(held, list | tuple) else [held]
         kind = {"kind": SHARE} if name in SHARE_LISTS else {}
-        made[name] = [_with_ids({**kind, **one}, name_it) for one in parts if one]
+        made[name] = [
+            _with_ids({**kind, **one}, name_it) for one in parts if isinstance(one, Mapping)
+        ]
     return made
 
 
@@ -247,6 +250,8 @@ def definition_of(document: Mapping[str, Any]) -> tuple[Node, Mapping[str, str]]
 
 def _plain(node: Mapping[str, Any], path: str, keys: dict[str, str]) -> Node:
     made = {name: value for name, value in node.items() if name != "id"}
+    if made.get("kind") == SHARE:
+        del made["kind"]
     for name in LISTS:
         if name not in made:
             continue

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crm.core import tenancy
 
 revision = "0011"
-down_revision = "0008_replies"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
