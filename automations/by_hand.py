@@ -30,7 +30,7 @@ class NothingToSkip(Conflict):
 
 
 def skip_step(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollment:
-    """Pass over the next step of a passage, or the one whose text still waits.
+    """Pass over the next step of a passage, or the one whose text or event is still waited for.
 
     What follows keeps its time. `occurrence` is the one that was seen. Raises NotFound,
     StaleVersion, NothingToSkip.
@@ -47,6 +47,8 @@ def skip_step(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollme
     else:
         # With all that its branches hold.
         passage.step = program[step].next
+        if passage.listens is not None:
+            _stop_waiting(uow, passage)
     passage.occurrence += 1
     uow.session.flush()
     _record(uow, passage, step, program[step].step.kind)
@@ -146,6 +148,17 @@ def _void_awaited(uow: UnitOfWork, passage: Enrollment) -> None:
     if not void_texts(uow, ORIGIN, {passage.id: "step_skipped"}):
         raise NothingToSkip
     passage.awaits = None
+    _go_on(uow, passage)
+
+
+def _stop_waiting(uow: UnitOfWork, passage: Enrollment) -> None:
+    """Let it wait for its event no longer, and go on at once."""
+    passage.listens = passage.listens_until = None
+    passage.hears_from = uow.now
+    _go_on(uow, passage)
+
+
+def _go_on(uow: UnitOfWork, passage: Enrollment) -> None:
     passage.due_at = uow.now
     passage.lease_until = uow.reserved_until
     uow.ring("enrollments", [passage.id])

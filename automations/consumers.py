@@ -4,20 +4,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from automations.enrollments import ORIGIN
 from automations.exits import apply_exits, heard_since
+from automations.hearing import code_of
 from automations.matching import enroll_matching
 from automations.models import Enrollment
 from automations.runner import Named, advance_here
 from crm.compliance.events import AddressSuppressed
-from crm.core.bulk import given
+from crm.core.bulk import among, given
 from crm.core.events import Event, consumes
 from crm.core.uow import UnitOfWork
-from crm.messaging.events import CommunicationSettled, TextReceived
+from crm.messaging.events import CommunicationSettled, DeliveryReported, TextReceived
 from crm.messaging.models import Communication
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
+from pipelines.lead.events import LeadDetailChanged, LeadTagged
+from pipelines.tasks.events import TaskDone
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
@@ -40,11 +43,21 @@ def follow_replies(uow: UnitOfWork, events: Sequence[TextReceived]) -> None:
 
 def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for turn in turns(events):
-        apply_exits(uow, turn)
+        listening = apply_exits(uow, turn)
         entered = enroll_matching(uow, turn)
         heard = heard_since(uow, turn, {one.contact_id for one in entered})
         apply_exits(uow, heard, only={one.id for one in entered})
-        advance_here(uow, entered)
+        advance_here(uow, [*entered, *listening])
+
+
+@consumes(
+    *(LeadTagged, LeadDetailChanged, TaskDone, DeliveryReported), name="automations.follow_desk"
+)
+def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Enroll in what the events start, and let those go on that wait for them."""
+    for turn in turns(events):
+        entered = enroll_matching(uow, turn)
+        advance_here(uow, [*entered, *listening_to(uow, turn)])
 
 
 @consumes(AddressSuppressed, name="automations.end_opted_out")
@@ -63,6 +76,27 @@ def wake_settled(uow: UnitOfWork, events: Sequence[CommunicationSettled]) -> Non
     if settled:
         values = {"clinic": uow.clinic_id, "ids": settled}
         advance_here(uow, [Named(*row) for row in uow.session.execute(_AWAITING, values)])
+
+
+def listening_to(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
+    """Return the live enrollments that wait for such events of their lead or contact."""
+    told = [(event, code) for event in events if (code := code_of(event)) is not None]
+    leads = sorted({event.lead_id for event, _ in told if event.lead_id is not None})
+    contacts = sorted({event.contact_id for event, _ in told if event.contact_id is not None})
+    if not leads and not contacts:
+        return []
+    c = _enrollments.c
+    rows = uow.session.execute(
+        select(c.id, c.contact_id, c.lead_id)
+        .where(
+            c.clinic_id == uow.clinic_id,
+            or_(among(c.lead_id, leads), among(c.contact_id, contacts)),
+            c.listens.in_({code for _, code in told}),
+            c.state == "live",
+        )
+        .order_by(c.id)
+    )
+    return [Named(*row) for row in rows]
 
 
 def _awaiting() -> Any:
@@ -100,4 +134,4 @@ def turns(events: Sequence[Event]) -> Iterator[list[Event]]:
         left = {key: own[1:] for key, own in left.items() if len(own) > 1}
 
 
-CONSUMERS = (follow_leads, follow_replies, end_opted_out, wake_settled)
+CONSUMERS = (follow_leads, follow_replies, follow_desk, end_opted_out, wake_settled)

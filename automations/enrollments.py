@@ -21,6 +21,8 @@ _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _ENDED: Mapping[str, Any] = {
     "state": "ended",
     "awaits": None,
+    "listens": None,
+    "listens_until": None,
     "due_at": None,
     "dead_at": None,
     "lease_until": None,

@@ -8,7 +8,9 @@ from sqlalchemy import Uuid, and_, bindparam, cast, func, select
 
 from automations.definitions import ExitCode, SequenceDefinition
 from automations.enrollments import end_each
+from automations.hearing import code_of
 from automations.models import Enrollment
+from automations.runner import Named
 from automations.subjects import lock_people
 from automations.versions import definitions
 from crm.compliance.events import AddressSuppressed
@@ -17,7 +19,7 @@ from crm.core.bulk import among
 from crm.core.events import Event, EventRow, decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
-from pipelines.events import LeadStageChanged
+from pipelines.events import LeadRequestedAgain, LeadStageChanged
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]
@@ -47,18 +49,19 @@ def exit_reason(definition: SequenceDefinition, event: Event) -> ExitCode | None
 
 def apply_exits(
     uow: UnitOfWork, events: Sequence[Event], only: Collection[UUID] | None = None
-) -> None:
+) -> list[Named]:
     """End the live enrollments that began before these events and whose sequences exit on them.
 
     A lead's events touch the lead's enrollments; an address's, those of everybody who uses it.
-    `only` these enrollments, if it is given: their subjects are locked already.
+    `only` these enrollments, if it is given: their subjects are locked already. Returns those that
+    go on and wait for such an event.
     """
-    telling = [event for event in events if exits_of(event)]
+    telling = [event for event in events if exits_of(event) or code_of(event)]
     touched = [*_of_leads(uow, telling), *_of_addresses(uow, telling, may_lock=only is None)]
     if only is not None:
         touched = [(event, row) for event, row in touched if row.id in only]
     if not touched:
-        return
+        return []
     seqs = _seqs(uow, {event.id for event, _ in touched})
     parsed = definitions(uow, {row.version_id for _, row in touched})
     reasons: dict[UUID, ExitCode] = {}
@@ -70,6 +73,12 @@ def apply_exits(
         if reason is not None:
             reasons.setdefault(row.id, reason)
     end_each(uow, reasons)
+    listening = {
+        row.id: Named(row.id, row.contact_id, row.lead_id)
+        for event, row in touched
+        if row.listens is not None and row.listens == code_of(event) and row.id not in reasons
+    }
+    return list(listening.values())
 
 
 def heard_since(
@@ -104,9 +113,9 @@ def _is_heard() -> Any:
 
 
 def _of_leads(uow: UnitOfWork, events: Sequence[Event]) -> Iterator[tuple[Event, Any]]:
-    moves = [event for event in events if isinstance(event, LeadStageChanged)]
-    live = _live(uow, _enrollments.c.lead_id, {event.lead_id for event in moves})
-    for event in moves:
+    told = [event for event in events if isinstance(event, LeadStageChanged | LeadRequestedAgain)]
+    live = _live(uow, _enrollments.c.lead_id, {event.lead_id for event in told})
+    for event in told:
         yield from ((event, row) for row in live if row.lead_id == event.lead_id)
 
 
@@ -136,7 +145,10 @@ def _live(uow: UnitOfWork, column: Any, ids: Collection[UUID | None]) -> Sequenc
         _events.c.clinic_id == c.clinic_id, _events.c.id == cast(c.cause[-1].astext, Uuid)
     )
     return uow.session.execute(
-        select(c.id, c.version_id, c.lead_id, c.contact_id, _events.c.seq.label("started"))
+        select(
+            *(c.id, c.version_id, c.lead_id, c.contact_id, c.listens),
+            _events.c.seq.label("started"),
+        )
         .outerjoin(_events, is_start)
         .where(c.clinic_id == uow.clinic_id, column.in_(ids), c.state == "live")
     ).all()

@@ -111,6 +111,11 @@ class Enrollment(ClinicScoped, Due, table=True):
     awaits: str | None = Field(
         default=None, description="Dedupe key of an unsettled communication."
     )
+    hears_from: datetime | None = Field(
+        default=None, description="What happened after it is news to a wait for an event."
+    )
+    listens: str | None = Field(default=None, description="The event that its step waits for.")
+    listens_until: datetime | None = None
     cause: list[str] = Field(default_factory=list, sa_type=JSONB)
     entered_at: datetime
     paused_at: datetime | None = Field(default=None, description="When somebody paused it.")

@@ -50,6 +50,17 @@ class WaitUntil:
 
 
 @dataclass(frozen=True)
+class Listen:
+    """Stay on this step until an event happens or this instant comes, and decide again then.
+
+    `event` is a code of `hearing.EVENTS`, or of a date whose changes are heard.
+    """
+
+    event: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class AwaitSettled:
     """Go on with the next step when what was queued is sent, blocked or failed."""
 
@@ -61,7 +72,7 @@ class Exit:
     reason: str
 
 
-Then = Next | Take | WaitUntil | AwaitSettled | Exit
+Then = Next | Take | WaitUntil | Listen | AwaitSettled | Exit
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Rehearsed:
 
 
 def rehearse(standing: Standing, now: datetime) -> Iterator[Rehearsed]:
-    """Yield the steps that would be taken from `now` to the end, if nobody replied or moved.
+    """Yield the steps that would be taken from `now` to the end, if nothing else happened.
 
     Texts count as sent the moment they are queued; facts stay as they are.
     """
@@ -25,5 +25,14 @@ def rehearse(standing: Standing, now: datetime) -> Iterator[Rehearsed]:
     while due_at is not None:
         one = walk(at, due_at)
         yield from (Rehearsed(due_at, taken) for taken in one.taken)
-        at = replace(at, step=one.step, occurrence=one.occurrence, awaits=None)
+        at = replace(
+            at,
+            step=one.step,
+            occurrence=one.occurrence,
+            last_step=one.last_step,
+            awaits=None,
+            hears_from=one.hears_from,
+            listens=one.listens,
+            until=one.until,
+        )
         due_at = due_at if one.awaits is not None else one.due_at

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Uuid, and_, bindparam, case, select, update
+from sqlalchemy import Uuid, and_, bindparam, case, func, select, update
 
 from automations.flushing import flush
+from automations.hearing import hear
 from automations.models import Automation, Enrollment
 from automations.outcomes import QueueText
 from automations.subjects import Subject, lock_facts
@@ -113,6 +114,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
     ours = {"clinic": uow.clinic_id, "ids": [one.id for one in named], "token": token}
     rows = uow.session.execute(_LOCK, ours).all()
     parsed = definitions(uow, {row.version_id for row in rows})
+    heard = hear(uow, [row for row in rows if row.listens is not None])
     return [
         Standing(
             id=row.id,
@@ -129,6 +131,10 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
             last_step=row.last_step,
             awaits=row.awaits,
             awaited_status=row.awaited_status,
+            hears_from=row.hears_from,
+            listens=row.listens,
+            until=row.listens_until,
+            heard=heard.get(row.id),
         )
         for row in rows
     ]
@@ -164,10 +170,14 @@ def _lock() -> Any:
                 c.occurrence,
                 c.last_step,
                 c.awaits,
+                c.listens,
+                c.listens_until,
                 c.paused_at,
                 _automations.c.name,
                 _clinics.c.timezone,
             ),
+            # Who was taken on by an earlier release, or has just come, has heard nothing yet.
+            func.coalesce(c.hears_from, c.entered_at).label("hears_from"),
             _automations.c.state.label("automation_state"),
             _STANDS.label("awaited_status"),
         )

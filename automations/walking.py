@@ -1,7 +1,7 @@
 """One enrollment's pass: step after step until the first wait. Pure: no database, no clock."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from automations.outcomes import (
     AwaitSettled,
     Effect,
     Exit,
+    Listen,
     MoveLead,
     Next,
     Outcome,
@@ -21,7 +22,7 @@ from automations.outcomes import (
     WaitUntil,
 )
 from automations.program import Place
-from automations.steps.base import Run
+from automations.steps.base import Heard, Run
 from automations.subjects import Subject
 from crm.messaging.models import OPEN_STATUSES
 
@@ -37,7 +38,11 @@ PAUSED_FOR = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an enrollment stands when its pass begins, and what is known of its subject."""
+    """Where an enrollment stands when its pass begins, and what is known of its subject.
+
+    `listens` and `until` are of the wait that the step `step` is in already, `heard` is what came
+    of it. What happened after `hears_from` is news to the next wait for an event.
+    """
 
     id: UUID
     automation_id: UUID
@@ -53,6 +58,10 @@ class Standing:
     last_step: int | None = None
     awaits: str | None = None
     awaited_status: str | None = None
+    hears_from: datetime | None = None
+    listens: str | None = None
+    until: datetime | None = None
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,9 @@ class Taken:
             told |= _told(effect)
         if isinstance(self.outcome.then, WaitUntil):
             told["until"] = self.outcome.then.at.isoformat()
+        if isinstance(self.outcome.then, Listen):
+            told |= {"waits_for": self.outcome.then.event}
+            told |= {"until": self.outcome.then.until.isoformat()}
         if isinstance(self.outcome.then, Exit):
             told["exit"] = self.outcome.then.reason
         if isinstance(self.outcome.then, Take):
@@ -85,7 +97,8 @@ class Taken:
 class Pass:
     """What a pass came to: the steps taken, and where the enrollment stands after them.
 
-    `due_at` is None when it has ended; `exit_reason` then says why.
+    `due_at` is None when it has ended; `exit_reason` then says why. `listens`, `until` and
+    `hears_from` are as in `Standing`.
     """
 
     standing: Standing
@@ -95,6 +108,9 @@ class Pass:
     awaits: str | None = None
     exit_reason: str | None = None
     taken: tuple[Taken, ...] = ()
+    hears_from: datetime | None = None
+    listens: str | None = None
+    until: datetime | None = None
 
     @property
     def last_step(self) -> int | None:
@@ -110,16 +126,19 @@ class Pass:
 def walk(at: Standing, now: datetime) -> Pass:
     """Take steps from where the enrollment stands until one waits or ends it."""
     if at.is_paused:
-        return Pass(at, at.step, at.occurrence, now + PAUSED_FOR, at.awaits)
+        return _staying(at, now + PAUSED_FOR, at.until)
     if at.awaits is not None and at.awaited_status in OPEN_STATUSES:
-        return Pass(at, at.step, at.occurrence, now + LOOK_AGAIN, at.awaits)
+        return _staying(at, now + LOOK_AGAIN, at.until)
     program, position = at.definition.program, at.step
     taken: list[Taken] = []
     while position < len(program):
         place = program[position]
-        one = take_step(at, place, at.occurrence + len(taken), now)
+        one = take_step(at, place, len(taken), now)
+        then = one.outcome.then
+        if isinstance(then, Listen) and at.listens is not None and not taken:
+            return _staying(at, then.until, then.until)
         taken.append(one)
-        match one.outcome.then:
+        match then:
             case Next():
                 position = place.next
             case Take(branch=branch):
@@ -130,8 +149,34 @@ def walk(at: Standing, now: datetime) -> Pass:
     return Pass(at, position, occurrence, None, exit_reason=FINISHED, taken=tuple(taken))
 
 
-def take_step(at: Standing, place: Place, occurrence: int, now: datetime) -> Taken:
-    """Let the step of a place decide, with the key of this run."""
+def _staying(at: Standing, due_at: datetime, until: datetime | None) -> Pass:
+    """Return the pass that takes no step: one looks again at `due_at`."""
+    return Pass(
+        *(at, at.step, at.occurrence, due_at, at.awaits),
+        hears_from=at.hears_from,
+        listens=at.listens,
+        until=until,
+    )
+
+
+def _hears_from(at: Standing, taken: Sequence[Taken], now: datetime) -> datetime | None:
+    """Return after when something is news to a wait that follows these steps.
+
+    A text, a wait and whatever else was done begin anew; a wait that is over, at what ended it.
+    Steps that were skipped, and those that only choose, take no time.
+    """
+    since = at.hears_from
+    for index, one in enumerate(taken):
+        if index == 0 and at.listens is not None:
+            since = at.heard.at if at.heard else at.until
+        elif one.outcome.effects or isinstance(one.outcome.then, WaitUntil):
+            since = now
+    return since
+
+
+def take_step(at: Standing, place: Place, number: int, now: datetime) -> Taken:
+    """Let the step of a place decide, as the `number`th of this pass, with the key of this run."""
+    occurrence, is_waiting = at.occurrence + number, at.listens is not None and number == 0
     run = Run(
         enrollment_id=at.id,
         contact_id=at.subject.contact_id,
@@ -141,6 +186,8 @@ def take_step(at: Standing, place: Place, occurrence: int, now: datetime) -> Tak
         zone=at.zone,
         automation_id=at.automation_id,
         path=place.path,
+        waits_until=at.until if is_waiting else None,
+        heard=at.heard if is_waiting else None,
     )
     return Taken(place.position, occurrence, place.step.kind, place.step.take(run))
 
@@ -158,15 +205,20 @@ def step_of(key: str) -> int:
 def _resting(at: Standing, place: Place, taken: tuple[Taken, ...], now: datetime) -> Pass:
     """Return the pass that ends with a step which waits or leaves."""
     last = taken[-1]
-    occurrence = last.occurrence + 1
+    since = _hears_from(at, taken, now)
+    where = Pass(at, place.next, last.occurrence + 1, None, taken=taken, hears_from=since)
     match last.outcome.then:
         case WaitUntil(at=until):
-            return Pass(at, place.next, occurrence, until, taken=taken)
+            return replace(where, due_at=until)
         case Exit(reason=reason):
-            return Pass(at, place.next, occurrence, None, exit_reason=reason, taken=taken)
+            return replace(where, exit_reason=reason)
         case AwaitSettled():
             key = key_of(at.id, last.step, last.occurrence)
-            return Pass(at, place.next, occurrence, now + LOOK_AGAIN, awaits=key, taken=taken)
+            return replace(where, due_at=now + LOOK_AGAIN, awaits=key)
+        case Listen(event=event, until=until):
+            # What came before this wait began is looked for at once, by the next pass.
+            due_at = until if since == now else now
+            return replace(where, step=place.position, due_at=due_at, listens=event, until=until)
         case _:
             raise AssertionError("a pass rests on a wait or an end")
 

@@ -15,10 +15,19 @@ from automations.parts import Part
 
 
 @dataclass(frozen=True)
+class Heard:
+    """An event that somebody waited for, and when it was."""
+
+    event_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Run:
     """What a step knows when it decides: who, the facts, the key of this run, now and the zone.
 
     `now` is aware; `zone` is the clinic's. `automation_id` and `path` tell the step's place.
+    `waits_until` is set where this step waits already (`Listen`), `heard` where the event came.
     """
 
     enrollment_id: UUID
@@ -29,6 +38,8 @@ class Run:
     zone: ZoneInfo
     automation_id: UUID
     path: str
+    waits_until: datetime | None = None
+    heard: Heard | None = None
 
 
 class Step(Part):

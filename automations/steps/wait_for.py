@@ -1,6 +1,6 @@
 """The step that waits for a span of time."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,14 +17,12 @@ TOO_LONG = N_("A wait lasts at most 365 days.")
 NO_TIME = N_("Say how long to wait: days, hours or minutes.")
 
 
-class WaitFor(Step):
-    """Wait for days, hours and minutes.
+class Lasting(Step):
+    """A step that waits for days, hours and minutes, at most so long.
 
     Days are the clinic's: a day after 10:00 is 10:00, also over a change of the clocks.
     """
 
-    label: ClassVar[str] = N_("Wait for")
-    kind: Literal["wait_for"] = "wait_for"
     days: Annotated[int, Field(ge=0, le=365)] = 0
     hours: Annotated[int, Field(ge=0, le=8760)] = 0
     minutes: Annotated[int, Field(ge=0, le=525_600)] = 0
@@ -42,12 +40,23 @@ class WaitFor(Step):
             raise ValueError(TOO_LONG)
         return self
 
-    def decide(self, run: Run) -> Outcome:
-        """Wait until the same time of day so many days later, and then the hours and minutes."""
+    def end(self, run: Run) -> datetime:
+        """Return the same time of day so many days after now, and then the hours and minutes."""
         at = run.now.astimezone(UTC)
         if self.days:
             at = (at.astimezone(run.zone) + timedelta(days=self.days)).astimezone(UTC)
-        return Outcome(then=WaitUntil(at + timedelta(hours=self.hours, minutes=self.minutes)))
+        return at + timedelta(hours=self.hours, minutes=self.minutes)
+
+
+class WaitFor(Lasting):
+    """Wait for days, hours and minutes."""
+
+    label: ClassVar[str] = N_("Wait for")
+    kind: Literal["wait_for"] = "wait_for"
+
+    def decide(self, run: Run) -> Outcome:
+        """Wait until then."""
+        return Outcome(then=WaitUntil(self.end(run)))
 
     def words(self, names: Names) -> str:
         """Return how long it waits, spelled out."""

@@ -68,6 +68,14 @@ class EventRow(ClinicScoped, table=True):
             "seq",
             postgresql_where=text("name IN ('text.received', 'address.suppressed')"),
         ),
+        # What one phone answered, for whoever waits for that.
+        Index(
+            "ix_events_answers",
+            "clinic_id",
+            "order_key",
+            "seq",
+            postgresql_where=text("name = 'text.received'"),
+        ),
     )
     retention = DataClass.LEAD
     is_append_only = True

@@ -1,4 +1,4 @@
-"""The engine: where in a sequence with branches somebody stands."""
+"""The engine: where in a sequence with branches somebody stands, and what they wait for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,5 +9,23 @@ branch_labels = None
 depends_on = None
 
 
+ANSWERS = "ix_events_answers"
+
+
 def upgrade() -> None:
-    op.add_column("enrollments", sa.Column("last_step", sa.Integer()), if_not_exists=True)
+    for column in (
+        sa.Column("last_step", sa.Integer()),
+        sa.Column("hears_from", sa.DateTime(timezone=True)),
+        sa.Column("listens", sa.String()),
+        sa.Column("listens_until", sa.DateTime(timezone=True)),
+    ):
+        op.add_column("enrollments", column, if_not_exists=True)
+    with op.get_context().autocommit_block():
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {ANSWERS}")  # half made, by one who died
+        op.create_index(
+            ANSWERS,
+            "events",
+            ["clinic_id", "order_key", "seq"],
+            postgresql_concurrently=True,
+            postgresql_where=sa.text("name = 'text.received'"),
+        )

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import event as engine_events
 from sqlalchemy import update
 from sqlmodel import col, select
 
@@ -172,6 +173,21 @@ class Practice:
     def settle(self, text: Communication, status: str = "sent") -> None:
         """Say what became of a text, as messaging does."""
         self.do(_settle, text, status)
+
+    def statements(self, doing: Callable[[], object]) -> int:
+        """Return how many statements doing something takes."""
+        said: list[str] = []
+
+        def listen(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            said.append(statement)
+
+        engine = self.runtime.database.engine
+        engine_events.listen(engine, "before_cursor_execute", listen)
+        try:
+            doing()
+        finally:
+            engine_events.remove(engine, "before_cursor_execute", listen)
+        return len(said)
 
     def _all(self, query: Any) -> list[Any]:
         return list(self.do(lambda uow: uow.session.scalars(query).all()))

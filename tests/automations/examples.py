@@ -26,6 +26,7 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "send_text": {"template_id": ID},
     "wait_for": {"days": 1},
     "wait_until": {"time": "09:30"},
+    "wait_for_event": {"event": "replied", "days": 2, "timed_out": [STOP]},
     "if_else": {"conditions": [OPEN], "then": [STOP]},
     "split": {"branches": [{"percent": 50}, {"percent": 50, "steps": [STOP]}]},
     "move_stage": {"pipeline_id": ID, "stage_id": ID},

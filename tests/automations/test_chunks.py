@@ -1,10 +1,8 @@
 """A chunk is one transaction: a crash undoes it whole, and a late claim writes nothing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
-from sqlalchemy import event as engine_events
 
 from automations.enrollments import end_by_hand
 from automations.events import StepTaken
@@ -14,7 +12,6 @@ from automations.runner import advance
 from automations.walking import Pass
 from crm.core.performing import perform
 from crm.core.uow import UnitOfWork
-from crm.core.work import Claim
 from pipelines.events import LeadStageChanged
 from tests.automations.conftest import CREATED, MOVE, SEND, Practice, enrolled
 
@@ -100,22 +97,7 @@ def test_a_hundred_are_advanced_in_as_many_statements_as_two(practice: Practice)
         practice.deliver()
         [claim] = practice.claim("enrollments")
         assert len(claim.ids) == people
-        counts.append(statements_of(practice, claim))
+        counts.append(practice.statements(lambda held=claim: advance(practice.runtime, held)))
 
     assert counts[0] == counts[1]
     assert counts[1] <= 15
-
-
-def statements_of(practice: Practice, claim: Claim) -> int:
-    said: list[str] = []
-
-    def listen(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        said.append(statement)
-
-    engine = practice.runtime.database.engine
-    engine_events.listen(engine, "before_cursor_execute", listen)
-    try:
-        advance(practice.runtime, claim)
-    finally:
-        engine_events.remove(engine, "before_cursor_execute", listen)
-    return len(said)
