@@ -90,7 +90,8 @@ def _steps(document: Mapping[str, Any]) -> Iterator[tuple[str, Place]]:
 
 def _own(node: Mapping[str, Any]) -> Node:
     """Return what a step says itself: without the steps that it holds, with its conditions."""
-    made = {name: value for name, value in node.items() if name != "id"}
+    is_told = "pipeline_id" if node.get("stage_id") else ""
+    made = {name: value for name, value in node.items() if name not in ("id", is_told)}
     for name in LISTS:
         if name in STEP_LISTS:
             made.pop(name, None)

@@ -84,9 +84,7 @@ def _messages(uow: UnitOfWork, version_id: Any) -> Any:
         said.origin_id == last.c.id,
     )
     left = said.status.in_(("sent", "delivered"))
-    newest = func.row_number().over(
-        partition_by=last.c.id, order_by=(left.desc(), said.id.desc())
-    )
+    newest = func.row_number().over(partition_by=last.c.id, order_by=(left.desc(), said.id.desc()))
     is_replied = and_(last.c.exit_reason == "replied", newest == 1, left)
     place = cast(func.split_part(said.dedupe_key, ":", 2), Integer)
     columns = (place.label("place"), said.status, said.held_reason, is_replied.label("is_replied"))

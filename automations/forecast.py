@@ -77,23 +77,19 @@ def _due(uow: UnitOfWork, automation_id: UUID) -> Sequence[Any]:
         col(Automation.id) == col(Enrollment.automation_id)
     )
     query: Any = select(Enrollment, col(Automation.name), col(Clinic.timezone))
-    return (
-        uow.session.execute(
-            query.join(Automation, its)
-            .join(Clinic, col(Clinic.id) == col(Enrollment.clinic_id))
-            .where(
-                col(Enrollment.clinic_id) == uow.clinic_id,
-                col(Enrollment.automation_id) == automation_id,
-                col(Enrollment.state) == "live",
-                col(Enrollment.due_at) <= uow.now + DAY,
-                col(Enrollment.dead_at).is_(None),
-                col(Enrollment.paused_at).is_(None),
-            )
-            .limit(MOST_PEOPLE + 1)
+    return uow.session.execute(
+        query.join(Automation, its)
+        .join(Clinic, col(Clinic.id) == col(Enrollment.clinic_id))
+        .where(
+            col(Enrollment.clinic_id) == uow.clinic_id,
+            col(Enrollment.automation_id) == automation_id,
+            col(Enrollment.state) == "live",
+            col(Enrollment.due_at) <= uow.now + DAY,
+            col(Enrollment.dead_at).is_(None),
+            col(Enrollment.paused_at).is_(None),
         )
-        .tuples()
-        .all()
-    )
+        .limit(MOST_PEOPLE + 1)
+    ).all()
 
 
 def _standings(uow: UnitOfWork, rows: Sequence[Any]) -> Sequence[tuple[Standing, datetime]]:

@@ -155,6 +155,7 @@ def move_people(
         void_texts(uow, ORIGIN, dict.fromkeys((row.id for row in rows), "step_skipped"))
     # A number is used once: what the step queues has a key of its own.
     again: Any = {"occurrence": _enrollments.c.occurrence + 1, "awaits": None}
+    again |= {"listens": None, "listens_until": None, "hears_from": uow.now}
     at_once: Any = {"due_at": uow.now, "lease_until": uow.reserved_until, "lease_token": None}
     _write(uow, rows, step=place, last_step=None, **again, **at_once)
     uow.ring("enrollments", [row.id for row in rows])

@@ -1,6 +1,5 @@
 """What the builder's page shows: the parts of a draft, the forms that are open, and the rest."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID

@@ -132,6 +132,9 @@ def alone(node: Mapping[str, Any], part: type[BaseModel]) -> Node:
     made = {name: value for name, value in node.items() if name != "id"}
     if part is Share:
         del made["kind"]
+    if "stage_id" in made and "pipeline_id" in part.model_fields:
+        # A stage stands for its pipeline, whose id is added on the way to a version.
+        made.setdefault("pipeline_id", made["stage_id"])
     for name in (*STEP_LISTS, "when"):
         # What demands steps, such as one way of two, gets one that says nothing of the part.
         held = [] if name in ("when", "steps") else [{"kind": "stop"}]

@@ -214,8 +214,13 @@ def wrong_with(uow: UnitOfWork, document: Node) -> Wrong:
             parse(plain)
         except InvalidDefinition as second:
             fields = {**second.fields, **fields}
-    named = {_own_name(path): message for path, message in fields.items()}
-    return blamed(named, keys)
+    # A list of which a part is wrong is said to have too few; that part says it better.
+    said = {
+        _own_name(path): message
+        for path, message in fields.items()
+        if not any(other.startswith(f"{path}.") for other in fields)
+    }
+    return blamed(said, keys)
 
 
 def _own_name(path: str) -> str:

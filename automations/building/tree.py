@@ -220,7 +220,7 @@ def with_new_ids(node: Mapping[str, Any]) -> Node:
 
 def draft_of(definition: Mapping[str, Any]) -> Node:
     """Return a definition as a draft, whose parts are numbered: each time the same way."""
-    numbers = count(1)
+    numbers = count()
     made = _with_ids(definition, lambda: f"p{next(numbers)}")
     del made["id"]
     trigger = made.get(TRIGGER)

@@ -97,7 +97,7 @@ AFTERWARDS: tuple[Ready, ...] = (
         {
             "Ready: once more": {
                 "en": "Hi {{ first_name | default: 'there' }}, {{ clinic_name }} here. Some time"
-                " ago you asked about a visit. May we help now? We write this once. Msg & data rates"
+                " ago you asked about a visit. May we help now? We write once. Msg & data rates"
                 " may apply. Reply HELP for help, STOP to opt out.",
                 "es": "Hola{% if first_name %} {{ first_name }}{% endif %}, le escribe"
                 " {{ clinic_name }}. Hace un tiempo preguntó por una visita. ¿Podemos ayudarle"
