@@ -54,6 +54,30 @@ class SequenceVersion(ClinicScoped, table=True):
     published_at: datetime
 
 
+class SequenceDraft(ClinicScoped, table=True):
+    """What an automation will be once it is published: one beside the live version.
+
+    The document may be incomplete; each of its parts has an `id` by which it is edited. There is
+    none where nothing is being changed: the row stays, so that `version` never comes twice. `past`
+    are the documents before its last edits, the newest last.
+    """
+
+    __tablename__ = "sequence_drafts"
+    __table_args__ = table_args(
+        reference("automation_id", "automations"),
+        UniqueConstraint("clinic_id", "automation_id"),
+    )
+    retention = DataClass.SETTINGS
+
+    automation_id: UUID
+    document: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    past: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    version: int = Field(default=0, description="How often it was changed, for who edits at once.")
+    based_on: int = Field(default=0, description="The number of the version it began as; 0: none.")
+    editor_id: UUID | None = Field(default=None, description="The user who changed it last.")
+    changed_at: datetime
+
+
 class Enrollment(ClinicScoped, Due, table=True):
     """A contact's passage through one sequence version; live ones always have a `due_at`."""
 
@@ -76,6 +100,7 @@ class Enrollment(ClinicScoped, Due, table=True):
         ),
         Index("ix_enrollments_contact", "clinic_id", "contact_id", "id"),
         Index("ix_enrollments_lead", "clinic_id", "lead_id", "id"),
+        Index("ix_enrollments_version", "clinic_id", "version_id", "id"),
     )
     retention = DataClass.LEAD
 

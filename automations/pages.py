@@ -1,4 +1,4 @@
-"""Pages of sequences: their list, each in words with Pause and Resume, a lead's with End."""
+"""Pages of sequences: their list, pausing and resuming one, and those of a lead."""
 
 from typing import Annotated
 from uuid import UUID
@@ -35,22 +35,7 @@ def list_sequences(request: Request, uow: ClinicUow) -> Response:
         "automations/sequences.html",
         now=uow.now,
         sequences=queries.sequences(uow),
-    )
-
-
-@router.get(
-    "/sequences/{automation_id}",
-    name="automations:sequence",
-    dependencies=[require("automations:read")],
-)
-def show_sequence(request: Request, uow: ClinicUow, automation_id: UUID) -> Response:
-    """Show what a sequence does, step by step, and how many people stand where."""
-    return render(
-        request,
-        "automations/sequence.html",
-        now=uow.now,
-        sequence=queries.sequence(uow, automation_id),
-        may_pause=_may(request, "automations:write"),
+        may_edit=_may(request, "automations:write"),
     )
 
 

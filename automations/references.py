@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from automations.definitions import InvalidDefinition, check_size, step_kinds
 from automations.models import Automation, Enrollment, SequenceVersion
 from crm.core.errors import N_
+from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Template
 from crm.web.language import _
@@ -27,12 +28,20 @@ def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
 
     Raises InvalidDefinition for what this clinic does not have, naming the step and the field.
     """
+    resolved, wrong = resolve(uow, document)
+    if wrong:
+        raise InvalidDefinition(wrong, step_kinds(document))
+    return resolved
+
+
+def resolve(uow: UnitOfWork, document: Mapping[str, Any]) -> tuple[Node, Mapping[str, str]]:
+    """Return the document with ids for the names that are known here, and what is wrong by path.
+
+    Raises InvalidDefinition for one that is too large to be looked through.
+    """
     check_size(document)
     resolver = _Resolver(_Known.of(uow))
-    resolved = resolver.document(document)
-    if resolver.wrong:
-        raise InvalidDefinition(resolver.wrong, step_kinds(document))
-    return resolved
+    return resolver.document(document), resolver.wrong
 
 
 @dataclass(frozen=True)
@@ -41,22 +50,24 @@ class _Known:
 
     templates: Mapping[str, Mapping[str, str]]
     pipelines: Mapping[str, str]
-    stages: tuple[Stage, ...]
+    stages: tuple[Any, ...]
     default_pipeline: str | None
 
     @classmethod
     def of(cls, uow: UnitOfWork) -> "_Known":
-        templates = uow.session.scalars(
-            select(Template).where(col(Template.clinic_id) == uow.clinic_id)
-        ).all()
-        pipelines = uow.session.scalars(
-            select(Pipeline).where(col(Pipeline.clinic_id) == uow.clinic_id)
-        ).all()
-        stages = uow.session.scalars(
-            select(Stage).where(
+        ours: dict[str, Any] = {
+            "templates": select(col(Template.id), col(Template.name)).where(
+                col(Template.clinic_id) == uow.clinic_id
+            ),
+            "pipelines": select(
+                col(Pipeline.id), col(Pipeline.name), col(Pipeline.is_default)
+            ).where(col(Pipeline.clinic_id) == uow.clinic_id),
+            "stages": select(col(Stage.id), col(Stage.name), col(Stage.pipeline_id)).where(
                 col(Stage.clinic_id) == uow.clinic_id, col(Stage.removed_at).is_(None)
-            )
-        )
+            ),
+        }
+        found = together(uow, **ours)
+        templates, pipelines, stages = found["templates"], found["pipelines"], found["stages"]
         return cls(
             {
                 channel: {one.name: str(one.id) for one in templates if one.channel == channel}

@@ -27,6 +27,14 @@ def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automatio
     lock_settings(uow)
     parsed = parse(with_ids(uow, definition) if isinstance(definition, Mapping) else definition)
     automation = _locked(uow, parsed)
+    publish_version(uow, automation, parsed)
+    return automation
+
+
+def publish_version(
+    uow: UnitOfWork, automation: Automation, parsed: SequenceDefinition
+) -> SequenceVersion:
+    """Make a definition the newest version of a locked automation; the same makes no new one."""
     content = parsed.model_dump(mode="json")
     latest = uow.session.scalar(
         select(SequenceVersion)
@@ -38,7 +46,7 @@ def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automatio
         .limit(1)
     )
     if latest is not None and latest.definition == content:
-        return automation
+        return latest
     version = SequenceVersion(
         automation_id=automation.id,
         number=latest.number + 1 if latest else 1,
@@ -49,10 +57,11 @@ def load_automation(uow: UnitOfWork, definition: Mapping[str, Any]) -> Automatio
     )
     uow.add(version)
     automation.version_id = version.id
+    automation.name = parsed.name
     automation.trigger_kind = parsed.trigger.kind
     uow.session.flush()
     forget_published(uow)
-    return automation
+    return version
 
 
 def _locked(uow: UnitOfWork, parsed: SequenceDefinition) -> Automation:

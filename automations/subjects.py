@@ -41,9 +41,21 @@ def lock_facts(uow: UnitOfWork, subjects: Iterable[Subject]) -> dict[Subject, Fa
     Whoever writes enrollments holds their subjects first, so two never write the same one, and
     the events of a subject are numbered in the order of commits. Unknown subjects are left out.
     """
-    wanted = set(subjects)
-    languages = _lock_contacts(uow, {one.contact_id for one in wanted if one.lead_id is None})
-    leads = _lock_leads(uow, {one.lead_id for one in wanted if one.lead_id is not None})
+    return _facts(uow, set(subjects), _LOCK_CONTACTS, _LOCK_LEADS)
+
+
+def read_facts(uow: UnitOfWork, subjects: Iterable[Subject]) -> dict[Subject, Facts]:
+    """Return the facts of subjects without locking them, for pages that only tell of them."""
+    return _facts(uow, set(subjects), _CONTACTS, _LEADS)
+
+
+def _facts(
+    uow: UnitOfWork, wanted: set[Subject], contacts: Any, lead_rows: Any
+) -> dict[Subject, Facts]:
+    contact_ids = {one.contact_id for one in wanted if one.lead_id is None}
+    lead_ids = {one.lead_id for one in wanted if one.lead_id is not None}
+    languages = _languages(uow, contact_ids, contacts)
+    leads = _facts_of_leads(uow, lead_ids, lead_rows)
     known: dict[Subject, Facts] = {}
     for one in wanted:
         if one.lead_id in leads:
@@ -60,18 +72,19 @@ def lock_people(uow: UnitOfWork, contact_ids: set[UUID]) -> None:
     """
     c = _leads.c
     theirs = select(c.id).where(c.clinic_id == uow.clinic_id, c.contact_id.in_(contact_ids))
-    _lock_contacts(uow, contact_ids)
-    _lock_leads(uow, set(uow.session.scalars(theirs)) if contact_ids else set())
+    _languages(uow, contact_ids, _LOCK_CONTACTS)
+    lead_ids = set(uow.session.scalars(theirs)) if contact_ids else set()
+    _facts_of_leads(uow, lead_ids, _LOCK_LEADS)
 
 
-def _lock_contacts(uow: UnitOfWork, contact_ids: set[UUID]) -> dict[UUID, str]:
+def _languages(uow: UnitOfWork, contact_ids: set[UUID], rows: Any) -> dict[UUID, str]:
     if not contact_ids:
         return {}
     values = {"clinic": uow.clinic_id, "ids": sorted(contact_ids)}
-    return {row.id: row.language for row in uow.session.execute(_LOCK_CONTACTS, values)}
+    return {row.id: row.language for row in uow.session.execute(rows, values)}
 
 
-def _lock_leads(uow: UnitOfWork, lead_ids: set[UUID]) -> dict[UUID | None, Facts]:
+def _facts_of_leads(uow: UnitOfWork, lead_ids: set[UUID], rows: Any) -> dict[UUID | None, Facts]:
     if not lead_ids:
         return {}
     values = {"clinic": uow.clinic_id, "ids": sorted(lead_ids)}
@@ -84,17 +97,16 @@ def _lock_leads(uow: UnitOfWork, lead_ids: set[UUID]) -> dict[UUID | None, Facts
                 row.follow_up_on,
             ),
         )
-        for row in uow.session.execute(_LOCK_LEADS, values)
+        for row in uow.session.execute(rows, values)
     }
 
 
-_LOCK_CONTACTS = (
+_CONTACTS = (
     select(_contacts.c.id, _contacts.c.language)
     .where(_contacts.c.clinic_id == bindparam("clinic"), given(_contacts.c.id))
     .order_by(_contacts.c.id)
-    .with_for_update(key_share=True)
 )
-_LOCK_LEADS = (
+_LEADS = (
     select(
         *(_leads.c.id, _leads.c.pipeline_id, _leads.c.stage_id, _leads.c.stage_kind),
         *(_leads.c.source, _leads.c.owner_id, _leads.c.value_cents, _leads.c.created_at),
@@ -106,5 +118,6 @@ _LOCK_LEADS = (
     )
     .where(_leads.c.clinic_id == bindparam("clinic"), given(_leads.c.id))
     .order_by(_leads.c.id)
-    .with_for_update(key_share=True, of=_leads)
 )
+_LOCK_CONTACTS = _CONTACTS.with_for_update(key_share=True)
+_LOCK_LEADS = _LEADS.with_for_update(key_share=True, of=_leads)

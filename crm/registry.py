@@ -6,6 +6,8 @@ from automations import consumers as automations_consumers
 from automations import models as automations_models
 from automations import pages as automations_pages
 from automations import timeline as automations_timeline
+from automations.building import pages as builder_pages
+from automations.building import people_pages, whole_pages
 from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
@@ -106,6 +108,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     notices_pages.router,
     pipelines_settings.router,
     lead_pages.router,
+    # Before the pages of one sequence: /sequences/new is none.
+    whole_pages.router,
+    builder_pages.router,
+    people_pages.router,
     automations_pages.router,
     explain_pages.router,
     messaging_pages.router,

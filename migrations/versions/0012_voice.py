@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012_voice"
-down_revision = "0010_engine"
+down_revision = "0011_drafts"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,130 @@
+"""What the builder's page shows: the parts of a draft, the forms that are open, and the rest."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import Request
+
+from automations import figures
+from automations.building import tree
+from automations.building.forms import form_of, of_the_whole
+from automations.building.parts import ICONS, LIST_LABELS, TRIGGER_KINDS, kinds_in, label_of
+from automations.building.preview import Preview, preview_of
+from automations.building.reading import Opened, Wrong, open_automation, shown, wrong_with
+from crm.accounts.roles import may
+from crm.core.runtime import Runtime
+from crm.core.uow import UnitOfWork
+from crm.messaging.queries import in_language
+from crm.messaging.rendering import preview
+from crm.web.forms import Rejected
+from crm.web.language import current_language
+
+Tab = Literal["steps", "settings"]
+
+
+@dataclass(frozen=True)
+class At:
+    """What of a draft is open: the part that is edited, or the place that gets a new one."""
+
+    tab: Tab
+    edit: str = ""
+    add: str = ""
+    before: str = ""
+    lead_id: UUID | None = None
+    speak: Literal["en", "es"] | None = None
+    is_new: bool = False
+
+
+def context_of(
+    request: Request,
+    uow: UnitOfWork,
+    automation_id: UUID,
+    at: At,
+    rejected: Rejected | None = None,
+    opened: Opened | None = None,
+) -> dict[str, Any]:
+    """Return what the template takes, for whoever asks."""
+    opened = opened or open_automation(uow, automation_id)
+    wrong = wrong_with(uow, opened.document) if opened.has_draft else {}
+    may_edit = may(request.state.recognised.membership.role, "automations:write")
+    return {
+        "now": uow.now,
+        "it": opened,
+        "at": at,
+        "is_swapped": False,
+        "problem": rejected.problem if rejected else None,
+        "root": shown(opened, wrong),
+        "trigger": shown(opened, wrong, tree.TRIGGER),
+        "words": _words_of_start(opened),
+        "may_edit": may_edit,
+        "open": _open(request, uow, opened, at, {} if at.is_new else wrong, rejected),
+        "kinds": _kinds(at) if may_edit else [],
+        "figures": figures.figures_of(uow, opened) if at.tab == "steps" else {},
+        "texts": _texts(opened),
+        "lists": LIST_LABELS,
+        "icons": ICONS,
+        "missing": sum(len(fields) for fields in wrong.values()),
+    }
+
+
+def _kinds(at: At) -> list[tuple[str, str]]:
+    """Return the kinds that may come where something is added, each with its label."""
+    if not at.add:
+        return []
+    return [(kind, label_of(part)) for kind, part in kinds_in(tree.list_of(at.add)).items()]
+
+
+def _texts(opened: Opened) -> dict[str, str]:
+    """Return what the templates that its steps send say, for nobody in particular."""
+    wanted = {str(place.node.get("template_id")) for place in tree.places(opened.document)}
+    bodies = opened.choices.bodies
+    language = current_language()
+    return {one: preview(in_language(bodies[one], language)) for one in wanted & bodies.keys()}
+
+
+def _words_of_start(opened: Opened) -> str:
+    kind = str(opened.document.get("trigger", {}).get("kind", ""))
+    part = TRIGGER_KINDS.get(kind)
+    return label_of(part) if part is not None else ""
+
+
+def _open(
+    request: Request,
+    uow: UnitOfWork,
+    opened: Opened,
+    at: At,
+    wrong: Wrong,
+    rejected: Rejected | None,
+) -> dict[str, Any]:
+    """Return the forms that are open, by part: on the settings those of the root and the trigger.
+
+    A part that is gone has none, and the page stands without it.
+    """
+    wanted = [tree.ROOT, tree.TRIGGER] if at.tab == "settings" else []
+    known = {place.node["id"]: place for place in tree.places(opened.document)}
+    forms: dict[str, Any] = {}
+    for key in [*wanted, *([at.edit] if at.edit in known else [])]:
+        node = tree.find(opened.document, key)
+        name = known[key].list if key in known else ""
+        is_typed = rejected is not None and at.edit == key
+        forms[key] = {
+            "fields": form_of(
+                *(node, name, opened.choices, wrong.get(key, {})),
+                rejected.values if rejected is not None and is_typed else None,
+            ),
+            "whole": of_the_whole(node, name, wrong.get(key, {})),
+            "preview": _preview(request, uow, opened, node, at),
+        }
+    return forms
+
+
+def _preview(
+    request: Request, uow: UnitOfWork, opened: Opened, node: tree.Node, at: At
+) -> Preview | None:
+    bodies = opened.choices.bodies.get(str(node.get("template_id", "")))
+    if bodies is None:
+        return None
+    runtime: Runtime = request.app.state.runtime
+    price = runtime.settings.text_segment_price
+    return preview_of(uow, bodies, at.lead_id, at.speak, price)

@@ -1,0 +1,58 @@
+"""What the page before publishing tells: the changes, whom they touch, what is sent, who else."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from automations.building.reading import Opened, wrong_with
+from automations.building.tree import definition_of
+from automations.changes import Changes, changes_of, started_together
+from automations.definitions import parse
+from automations.forecast import Forecast, outlook
+from automations.references import with_ids
+from crm.core.uow import UnitOfWork
+from crm.web.formats import small_money
+from crm.web.language import N_, _, ngettext
+
+WHAT: Mapping[str, tuple[str, str]] = {
+    "added": (N_("Added"), "green"),
+    "changed": (N_("Changed"), "blue"),
+    "moved": (N_("Moved"), "purple"),
+    "removed": (N_("Removed"), "red"),
+}
+
+
+def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[str, Any]:
+    """Return what the page shows; a draft that cannot be published has no changes yet."""
+    missing = len(wrong_with(uow, opened.document))
+    if missing or not opened.has_draft:
+        return {"missing": missing, "changes": None}
+    changes = changes_of(opened)
+    bodies = opened.choices.bodies
+    plain, _keys = definition_of(opened.document)
+    definition = parse(with_ids(uow, plain))
+    soon = outlook(uow, opened.id, bodies, price)
+    return {
+        "missing": 0,
+        "changes": changes,
+        "whats": {name: (_(label), tone) for name, (label, tone) in WHAT.items()},
+        "others": started_together(uow, opened.id, definition),
+        "hour": _words(soon.hour),
+        "day": _words(soon.day),
+        "is_partial": soon.is_partial,
+        "confirm": _confirm(opened, changes),
+    }
+
+
+def _words(forecast: Forecast) -> tuple[int, str]:
+    """Return how many messages that is, and in how many parts for how much."""
+    parts = ngettext("%(num)s part", "%(num)s parts", forecast.parts)
+    price = forecast.price
+    return forecast.messages, parts if price is None else f"{parts} · {small_money(price)}"
+
+
+def _confirm(opened: Opened, changes: Changes) -> str:
+    """Return what the button says: the verb, and how much it does."""
+    if not opened.number:
+        return ngettext("Publish %(num)s step", "Publish %(num)s steps", len(changes.steps))
+    return ngettext("Publish %(num)s change", "Publish %(num)s changes", changes.number)
