@@ -134,5 +134,6 @@ def _sent(
             template_id = getattr(effect, "template_id", None)
             if template_id is not None:
                 words = in_language(bodies.get(str(template_id), {}), standing.facts.language)
-                found.append((step.at, measure(preview(words)).parts))
+                is_text = getattr(effect, "channel", "sms") == "sms"
+                found.append((step.at, measure(preview(words)).parts if is_text else 0))
     return found

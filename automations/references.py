@@ -56,7 +56,7 @@ class _Known:
     @classmethod
     def of(cls, uow: UnitOfWork) -> "_Known":
         ours: dict[str, Any] = {
-            "templates": select(col(Template.id), col(Template.name)).where(
+            "templates": select(col(Template.id), col(Template.name), col(Template.channel)).where(
                 col(Template.clinic_id) == uow.clinic_id
             ),
             "pipelines": select(

@@ -81,7 +81,8 @@ def choices_found(found: Mapping[str, Sequence[Any]]) -> Choices:
     users = [(str(row.id), row.name) for row in found["users"]]
     owner, everybody = ("owner", _("Whoever owns the lead")), ("everybody", _("Everybody"))
     by_name = {
-        "templates": _sorted(names.templates),
+        "templates": _templates(found, "sms"),
+        "emails": _templates(found, "email"),
         "pipelines": _sorted(names.pipelines),
         "stages": [(str(row.id), names.stage(row.id)) for row in found["stages_here"]],
         "users": users,
@@ -91,6 +92,10 @@ def choices_found(found: Mapping[str, Sequence[Any]]) -> Choices:
         "sources": [(code, source_name(code)) for code in NAMES],
     }
     return Choices(names, by_name, {str(row.id): row.bodies for row in found["bodies"]})
+
+
+def _templates(found: Mapping[str, Sequence[Any]], channel: str) -> Options:
+    return _sorted({row.id: row.name for row in found["bodies"] if row.channel == channel})
 
 
 def _sorted(names: Mapping[Any, str]) -> Options:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from automations.asking import Ask
 from automations.names import Names
 from automations.outcomes import AwaitSettled, Outcome, QueueText
 from automations.steps.base import Run, Step
@@ -22,7 +23,7 @@ class SendEmail(Step):
     label: ClassVar[str] = N_("Send an email")
     speaks: ClassVar[str] = "email"
     kind: Literal["send_email"] = "send_email"
-    template_id: UUID
+    template_id: Annotated[UUID, Ask(choices="emails")]
     useful_hours: Annotated[int, Field(ge=1, le=720)] = 72
 
     def decide(self, run: Run) -> Outcome:

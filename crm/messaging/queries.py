@@ -162,12 +162,15 @@ def paused_templates(uow: UnitOfWork) -> Sequence[PausedTemplate]:
 
 
 def template_bodies(uow: UnitOfWork) -> Any:
-    """Return the select of what the clinic's templates say, by language."""
+    """Return the select of what the clinic's templates say, by language, and by which channel."""
     its = (col(TemplateVersion.clinic_id) == col(Template.clinic_id)) & (
         col(TemplateVersion.id) == col(Template.version_id)
     )
     return (
-        select(col(Template.id), col(TemplateVersion.bodies))
+        select(
+            *(col(Template.id), col(Template.name), col(Template.channel)),
+            *(col(TemplateVersion.bodies), col(TemplateVersion.subjects)),
+        )
         .join(TemplateVersion, its)
         .where(col(Template.clinic_id) == uow.clinic_id)
     )

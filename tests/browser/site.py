@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
+from uuid import UUID
 
 from playwright.sync_api import Page
 
 from crm.accounts.models import Role
+from crm.messaging.emails.ways_out import way_out
 from tests.browser.signing_in import sign_in_as
 from tests.support.callers import Caller
 from tests.support.chromium import open_page
@@ -20,7 +22,7 @@ Theme = Literal["light", "dark"]
 NO_PAGES = {"openapi", "healthz", "readyz", "metrics", "accounts:live"}
 
 # Behind an address that nobody knows before he is sent it.
-SECRET = {"accounts:reset"}
+SECRET = {"accounts:reset", "messaging:emails"}
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Montgomery the Younger"
 LONG_EMAIL = "first.middle.last.and.one.more.name@a-very-long-name-of-a-company.example"
@@ -54,7 +56,13 @@ class Site:
 
     def strangers_paths(self) -> dict[str, str]:
         """Return the addresses that somebody sees who is not signed in."""
-        return {"accounts:sign_in": "/sign-in", "intake:form": f"/f/{self.house.form_key}"}
+        email_id = own_id(self.house, "email_id")
+        token = self.house.do(way_out, UUID(email_id))
+        return {
+            "accounts:sign_in": "/sign-in",
+            "intake:form": f"/f/{self.house.form_key}",
+            "messaging:emails": f"/u/{token}",
+        }
 
     @contextmanager
     def opened(

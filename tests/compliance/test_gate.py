@@ -311,3 +311,30 @@ def test_what_waits_for_room_under_a_cap_also_waits_for_the_morning() -> None:
     decision = decide(facts(now=NIGHT - timedelta(hours=3), sent_at=sent))
     assert isinstance(decision, Defer)
     assert decision.until.astimezone(ZoneInfo("America/New_York")).hour == 8
+
+
+@given(any_facts)
+def test_an_email_never_waits_for_the_hour(known: Facts) -> None:
+    decision = decide(replace(known, channel="email"))
+    assert not isinstance(decision, Defer) or decision.reason != "quiet_hours"
+    assert not isinstance(decision, Block) or decision.reason not in ("quiet_hours", "unknown_zone")
+
+
+@given(any_facts)
+def test_an_email_leaves_only_where_a_text_of_its_consent_could(known: Facts) -> None:
+    email = replace(known, channel="email")
+    if isinstance(decide(email), Allow) and email.is_automated:
+        assert not email.is_suppressed
+        assert email.tier in (
+            ("written",) if email.message_class == "marketing" else ("express", "written")
+        )
+        assert len([at for at in email.sent_at if at > email.now - DAY]) < email.daily_cap
+
+
+@given(any_facts)
+def test_law_40_no_marketing_email_leaves_without_a_postal_address(known: Facts) -> None:
+    email = replace(known, channel="email", message_class="marketing", has_postal_address=False)
+    assert not isinstance(decide(email), Allow)
+    assert decide(replace(email, channel="sms")) == decide(
+        replace(email, channel="sms", has_postal_address=True)
+    )
