@@ -100,8 +100,6 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
         is_suppressed=row.is_suppressed,
         is_holding=row.is_holding_sends,
         **_sender(row),
-        is_template_paused=bool(row.is_template_paused),
-        has_postal_address=bool(row.postal_address),
         useful_until=row.useful_until,
         sent_at=tuple(row.sent_at or ()),
         last_in_at=row.last_in_at,
@@ -117,7 +115,13 @@ def _candidate(uow: UnitOfWork, row: Row[Any], told: Mapping[str, Any]) -> Candi
 
 
 def _sender(row: Row[Any]) -> dict[str, Any]:
-    return {"has_sender": row.use_sender_id is not None, "is_sender_paused": bool(row.is_paused)}
+    """Return what a person has to mend before it may leave."""
+    return {
+        "has_sender": row.use_sender_id is not None,
+        "is_sender_paused": bool(row.is_paused),
+        "is_template_paused": bool(row.is_template_paused),
+        "has_postal_address": bool(row.postal_address),
+    }
 
 
 def _overtaken_by(row: Row[Any], booked_at: datetime | None) -> Overtaken | None:
