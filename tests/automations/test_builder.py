@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, select
 

@@ -80,8 +80,9 @@ def test_the_list_shows_state_people_and_version_and_pauses(
 
 
 def steps_of(page: str) -> list[str]:
-    """Return the words of each step of a sequence's page."""
-    items = page[page.index('<ol class="step-list">') : page.index("</ol>")].split("<li")[1:]
+    """Return the words of each step of a sequence's page, as whoever may not edit it reads them."""
+    items = page[page.index('<ol class="part-list') :].split('<li class="step"')[1:]
+    items[-1] = items[-1].partition("</ol>\n<p class")[0]
     return [" ".join(re.sub("<[^>]*>", " ", item.partition(">")[2]).split()) for item in items]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import col, select
 
+from automations.drafts import new_automation
 from crm.accounts import cli
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
@@ -47,6 +48,8 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "text_id": ("communications", "channel = 'sms' AND origin_kind = 'user'"),
     "call_id": ("communications", "channel = 'voice' AND origin_kind = 'user'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
+    "sequence_version_id": ("sequence_versions", "true"),
+    "beyond": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
     "after": ("leads", "true"),
@@ -108,6 +111,7 @@ def _answer(house: House, lead_id: UUID) -> None:
 
 
 def _furnish_more(uow: UnitOfWork) -> None:
+    new_automation(uow, "Begun", {"trigger": {"kind": "lead_created"}, "steps": []})
     _give_a_task(uow)
     publish_wording(uow, "en", "marketing", "written", "You may send me offers.")
     create_key(uow, "Spare", ["requests:write"])
