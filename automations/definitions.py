@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 
 from automations.conditions import AnyCondition
+from automations.facts import Group
 from automations.program import DEEPEST, MOST_STEPS, Program, compile_steps, outline
 from automations.steps import AnyStep
 from automations.triggers import AnyTrigger
@@ -66,6 +67,16 @@ class SequenceDefinition(InputModel):
     def program(self) -> Program:
         """The steps with those of their branches, in the order by which places are numbered."""
         return compile_steps(self.steps)
+
+    @cached_property
+    def needs(self) -> frozenset[Group]:
+        """The groups of facts that its steps look at."""
+        return frozenset[Group]().union(*(place.step.asks() for place in self.program))
+
+    @cached_property
+    def entry_needs(self) -> frozenset[Group]:
+        """The groups of facts that its conditions look at when somebody enters."""
+        return frozenset[Group]().union(*(condition.asks() for condition in self.conditions))
 
 
 def parse(document: Any) -> SequenceDefinition:

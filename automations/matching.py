@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from automations.enrollments import end_enrollments
 from automations.events import EnrollmentRefused, EnrollmentStarted
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.keys import derived_id
 from automations.models import Enrollment
+from automations.reading import with_groups
 from automations.runner import Named
 from automations.subjects import Subject, lock_facts
 from automations.versions import Published, published_automations
@@ -67,7 +68,10 @@ def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
         if entry.subject in facts
         and entry.automation.definition.trigger.matches(entry.event, facts[entry.subject])
     ]
-    return _enroll(uow, matching, facts) if matching else []
+    asked: dict[Subject, set[Group]] = {}
+    for entry in matching:
+        asked.setdefault(entry.subject, set()).update(entry.automation.definition.entry_needs)
+    return _enroll(uow, matching, with_groups(uow, facts, asked)) if matching else []
 
 
 def subject_of(event: Event) -> Subject | None:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
+from crm.accounts.models import Membership, User
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import Template
@@ -18,11 +19,12 @@ from pipelines.models import Pipeline, Stage
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a clinic's templates, pipelines and stages, by their ids."""
+    """The names of a clinic's templates, pipelines, stages and people, by their ids."""
 
     templates: Mapping[UUID, str]
     pipelines: Mapping[UUID, str]
     stages: Mapping[UUID, str]
+    people: Mapping[UUID, str] = field(default_factory=dict)
 
     def template(self, template_id: UUID) -> str:
         """Return a template's name."""
@@ -36,9 +38,13 @@ class Names:
         """Return a stage's name, with its pipeline's where several have a stage of that name."""
         return self.stages.get(stage_id) or _("no longer there")
 
+    def person(self, user_id: UUID) -> str:
+        """Return the name of somebody who works or worked here."""
+        return self.people.get(user_id) or _("no longer there")
+
 
 def names_here(uow: UnitOfWork) -> Names:
-    """Return what the clinic's templates, pipelines and stages are called."""
+    """Return what the clinic's templates, pipelines, stages and people are called."""
     return names_found(together(uow, **names_asked(uow)))
 
 
@@ -55,6 +61,9 @@ def names_asked(uow: UnitOfWork) -> Mapping[str, Any]:
         "stages": select(*ids, col(Stage.name), col(Pipeline.name).label("pipeline"))
         .join(Stage, pipeline)
         .where(col(Pipeline.clinic_id) == uow.clinic_id),
+        "staff": select(col(User.id), col(User.name))
+        .join(Membership, col(Membership.user_id) == col(User.id))
+        .where(col(Membership.clinic_id) == uow.clinic_id),
     }
 
 
@@ -69,4 +78,5 @@ def names_found(found: Mapping[str, Sequence[Any]]) -> Names:
             row.id: f"{row.name} ({row.pipeline})" if uses[row.name] > 1 else row.name
             for row in stages
         },
+        people={row.id: row.name for row in found["staff"]},
     )

@@ -23,7 +23,7 @@ def rehearse(standing: Standing, now: datetime) -> Iterator[Rehearsed]:
     due_at: datetime | None = now
     at = replace(standing, is_paused=False)
     while due_at is not None:
-        one = walk(at, due_at)
+        one = walk(replace(at, facts=at.facts.at(due_at)), due_at)
         yield from (Rehearsed(due_at, taken) for taken in one.taken)
         at = replace(
             at,

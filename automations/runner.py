@@ -1,6 +1,6 @@
 """The runner: a chunk of one clinic's due enrollments, decided one by one and written together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Uuid, and_, bindparam, case, func, select, update
 
+from automations.definitions import SequenceDefinition
+from automations.facts import Facts, Group
 from automations.flushing import flush
 from automations.hearing import hear
 from automations.models import Automation, Enrollment
 from automations.outcomes import QueueText
+from automations.reading import with_groups
 from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
 from automations.walking import Pass, Standing, walk
@@ -115,6 +118,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
     rows = uow.session.execute(_LOCK, ours).all()
     parsed = definitions(uow, {row.version_id for row in rows})
     heard = hear(uow, [row for row in rows if row.listens is not None])
+    known = _known(uow, rows, parsed, facts)
     return [
         Standing(
             id=row.id,
@@ -123,7 +127,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
             is_paused=row.automation_state == "paused" or row.paused_at is not None,
             definition=parsed[row.version_id],
             subject=Subject(row.contact_id, row.lead_id),
-            facts=facts[Subject(row.contact_id, row.lead_id)],
+            facts=known[row.id],
             zone=ZoneInfo(row.timezone),
             cause=tuple(UUID(cause) for cause in row.cause),
             step=row.step,
@@ -138,6 +142,23 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
         )
         for row in rows
     ]
+
+
+def _known(
+    uow: UnitOfWork,
+    rows: Sequence[Any],
+    parsed: Mapping[UUID, SequenceDefinition],
+    facts: Mapping[Subject, Facts],
+) -> dict[UUID, Facts]:
+    """Return what each enrollment's sequence may know: what no step looks at is not read."""
+    asked: dict[Subject, set[Group]] = {}
+    for row in rows:
+        needs = parsed[row.version_id].needs
+        asked.setdefault(Subject(row.contact_id, row.lead_id), set()).update(needs)
+    read = with_groups(uow, facts, asked)
+    return {
+        row.id: read[Subject(row.contact_id, row.lead_id)].since(row.entered_at) for row in rows
+    }
 
 
 def _named() -> Any:
@@ -165,17 +186,8 @@ def _lock() -> Any:
     return (
         select(
             *(c.id, c.automation_id, c.version_id, c.contact_id, c.lead_id, c.cause),
-            *(
-                c.step,
-                c.occurrence,
-                c.last_step,
-                c.awaits,
-                c.listens,
-                c.listens_until,
-                c.paused_at,
-                _automations.c.name,
-                _clinics.c.timezone,
-            ),
+            *(c.step, c.occurrence, c.last_step, c.awaits, c.listens, c.listens_until),
+            *(c.entered_at, c.paused_at, _automations.c.name, _clinics.c.timezone),
             # Who was taken on by an earlier release, or has just come, has heard nothing yet.
             func.coalesce(c.hears_from, c.entered_at).label("hears_from"),
             _automations.c.state.label("automation_state"),

@@ -91,7 +91,11 @@ def _facts_of_leads(uow: UnitOfWork, lead_ids: set[UUID], rows: Any) -> dict[UUI
     return {
         row.id: Facts(
             row.language,
-            LeadFacts(row.id, row.pipeline_id, row.stage_id, row.stage_kind, row.source),
+            LeadFacts(
+                *(row.id, row.pipeline_id, row.stage_id, row.stage_kind, row.source),
+                *(row.owner_id, row.value_cents, row.created_at, row.stage_entered_at),
+                row.follow_up_on,
+            ),
         )
         for row in uow.session.execute(rows, values)
     }
@@ -105,7 +109,8 @@ _CONTACTS = (
 _LEADS = (
     select(
         *(_leads.c.id, _leads.c.pipeline_id, _leads.c.stage_id, _leads.c.stage_kind),
-        *(_leads.c.source, _contacts.c.language),
+        *(_leads.c.source, _leads.c.owner_id, _leads.c.value_cents, _leads.c.created_at),
+        *(_leads.c.stage_entered_at, _leads.c.follow_up_on, _contacts.c.language),
     )
     .join(
         _contacts,

@@ -16,6 +16,7 @@ EXITS: Mapping[str, str] = {
     "restarted": N_("started anew"),
     "stopped": N_("the sequence stopped"),
     "finished": N_("all steps done"),
+    "no_date": N_("the day that it was about is not set"),
 }
 SKIPPED: Mapping[str, str] = {
     "no_phone": N_("there is no phone number"),
@@ -23,6 +24,7 @@ SKIPPED: Mapping[str, str] = {
     "other_pipeline": N_("the lead is in another pipeline"),
     "already_there": N_("the lead is there already"),
     "by_hand": N_("somebody skipped it"),
+    "no_such_day": N_("no such day comes within a year"),
 }
 REFUSED: Mapping[str, str] = {
     "loop": N_("automations would go on starting each other"),

@@ -1,6 +1,6 @@
 """Tables of pipelines, leads and the requests that made them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -131,7 +131,7 @@ class Lead(ClinicScoped, table=True):
         Index("ix_leads_contact", "clinic_id", "contact_id", "id"),
     )
     retention = DataClass.LEAD
-    tracked = frozenset({"value_cents", "owner_id", "service"})
+    tracked = frozenset({"value_cents", "owner_id", "service", "follow_up_on"})
 
     contact_id: UUID
     pipeline_id: UUID
@@ -148,6 +148,9 @@ class Lead(ClinicScoped, table=True):
     service: str | None = None
     value_cents: int = Field(default=0, sa_type=BigInteger)
     owner_id: UUID | None = None
+    follow_up_on: date | None = Field(
+        default=None, description="The clinic's day on which somebody means to come back to it."
+    )
     lost_reason_id: UUID | None = None
     created_at: datetime
     requested_at: datetime

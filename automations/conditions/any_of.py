@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from automations.conditions.base import Condition
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.names import Names
 from crm.core.errors import N_
 from crm.web.language import _
@@ -22,6 +22,10 @@ class AnyOf(Condition):
     history: ClassVar[tuple[str, ...]] = ()
     kind: Literal["any_of"] = "any_of"
     of: Annotated[tuple["AnyCondition", ...], Field(min_length=1, max_length=10)]
+
+    def asks(self) -> frozenset[Group]:
+        """Return what the conditions in it look at."""
+        return frozenset[Group]().union(*(one.asks() for one in self.of))
 
     def holds(self, facts: Facts) -> bool:
         """Return whether one of them holds."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.parts import Part
 
 
@@ -11,10 +11,17 @@ class Condition(Part):
     """A question about the facts; `history` names what keeps the fact's past values.
 
     A history is an event's name or `field_changes:<table>.<field>`, so that a rehearsal can ask
-    what the fact was at an earlier time.
+    what the fact was at an earlier time. With `is_as_of_now` nothing keeps them. `needs` are the
+    groups of facts that it looks at.
     """
 
     history: ClassVar[tuple[str, ...]]
+    is_as_of_now: ClassVar[bool] = False
+    needs: ClassVar[frozenset[Group]] = frozenset()
+
+    def asks(self) -> frozenset[Group]:
+        """Return the groups of facts that it and the conditions in it look at."""
+        return self.needs
 
     def holds(self, facts: Facts) -> bool:
         """Return whether the facts meet this condition."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from automations.conditions.base import Condition
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.names import Names
 from crm.core.errors import N_
 from crm.web.language import _
@@ -20,6 +20,10 @@ class Not(Condition):
     history: ClassVar[tuple[str, ...]] = ()
     kind: Literal["not"] = "not"
     of: "AnyCondition"
+
+    def asks(self) -> frozenset[Group]:
+        """Return what the conditions in it look at."""
+        return self.of.asks()
 
     def holds(self, facts: Facts) -> bool:
         """Return whether it does not hold."""

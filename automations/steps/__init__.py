@@ -12,10 +12,21 @@ from automations.steps.send_text import SendText
 from automations.steps.split import Share, Split
 from automations.steps.stop import Stop
 from automations.steps.wait_for import WaitFor
+from automations.steps.wait_for_date import WaitForDate
 from automations.steps.wait_for_event import WaitForEvent
 from automations.steps.wait_until import WaitUntilTime
 
-STEPS = (SendText, WaitFor, WaitUntilTime, WaitForEvent, IfElse, Split, MoveStage, Stop)
+STEPS = (
+    SendText,
+    WaitFor,
+    WaitUntilTime,
+    WaitForEvent,
+    WaitForDate,
+    IfElse,
+    Split,
+    MoveStage,
+    Stop,
+)
 
 if TYPE_CHECKING:
     AnyStep = Step

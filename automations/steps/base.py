@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from automations.conditions import AnyCondition
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.outcomes import Outcome
 from automations.parts import Part
 
@@ -49,6 +49,12 @@ class Step(Part):
     """Where the steps of its branches stand: a field, or `list.*.field` for one in each item."""
 
     when: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
+
+    needs: ClassVar[frozenset[Group]] = frozenset()
+
+    def asks(self) -> frozenset[Group]:
+        """Return the groups of facts that it and its conditions look at, its branches apart."""
+        return self.needs.union(*(condition.asks() for condition in self.when))
 
     def take(self, run: Run) -> Outcome:
         """Return what this step does now, or that it is skipped and which condition says so."""

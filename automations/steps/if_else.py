@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from automations.conditions import AnyCondition
+from automations.facts import Group
 from automations.names import Names
 from automations.outcomes import Outcome, Take
 from automations.steps.base import Run, Step
@@ -33,6 +34,10 @@ class IfElse(Step):
         if not self.then and not self.otherwise:
             raise ValueError(NO_STEPS)
         return self
+
+    def asks(self) -> frozenset[Group]:
+        """Return what it asks of a person."""
+        return super().asks().union(*(condition.asks() for condition in self.conditions))
 
     def decide(self, run: Run) -> Outcome:
         """Go the way that the conditions say; all of them are on record."""

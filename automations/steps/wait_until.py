@@ -1,65 +1,89 @@
 """The step that waits for a time of day."""
 
-from datetime import UTC, datetime, timedelta
-from datetime import time as TimeOfDay
-from typing import ClassVar, Literal, get_args
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import field_serializer, field_validator
+from pydantic import model_validator
 
+from automations.facts import Group
 from automations.names import Names
 from automations.outcomes import Outcome, WaitUntil
 from automations.steps.base import Run, Step
+from automations.times import WEEKDAYS, TimeOfDay, Weekday
 from crm.core.errors import N_
 from crm.web import formats
 from crm.web.language import _
 
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
-NOT_A_TIME = N_("Write this as a time of day, such as 09:30.")
+WEEKEND = ("saturday", "sunday")
+HORIZON_DAYS = 372
+"""How far ahead is looked: a weekday on which a clinic works comes within a year, or never."""
+
+NO_SUCH_DAY = N_("Nobody works at the weekend: choose another day, or take every day.")
 
 
 class WaitUntilTime(Step):
-    """Wait for the next time the clinic's clock shows `time`, on a weekday where one is given.
+    """Wait for the next time a clock shows `time`, on a weekday where one is given.
 
-    A time that the clocks jump over is taken as late as the jump is long; of a time that comes
-    twice the first counts.
+    The clock is the clinic's, or the one where the person is likely to be. With `business_days`
+    only days count on which the clinic works: Monday to Friday without its days off. A time that
+    the clocks jump over is taken as late as the jump is long; of one that comes twice the first
+    counts.
     """
 
     label: ClassVar[str] = N_("Wait until")
     kind: Literal["wait_until"] = "wait_until"
     time: TimeOfDay
     weekday: Weekday | None = None
+    business_days: bool = False
+    zone: Literal["clinic", "recipient"] = "clinic"
 
-    @field_validator("time", mode="before")
-    @classmethod
-    def _is_hours_and_minutes(cls, value: object) -> TimeOfDay:
-        try:
-            return datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007 - a clock's face
-        except ValueError:
-            raise ValueError(NOT_A_TIME) from None
+    @model_validator(mode="after")
+    def _comes_again(self) -> Self:
+        if self.business_days and self.weekday in WEEKEND:
+            raise ValueError(NO_SUCH_DAY)
+        return self
 
-    @field_serializer("time")
-    def _as_typed(self, value: TimeOfDay) -> str:
-        return value.strftime("%H:%M")
+    def asks(self) -> frozenset[Group]:
+        """Return what it needs to know: the days off, and where the person is."""
+        own: set[Group] = {"clock"} if self.business_days else set()
+        return super().asks() | own | ({"reach"} if self.zone == "recipient" else set())
 
     def decide(self, run: Run) -> Outcome:
-        """Wait until the next such time after now."""
-        return Outcome(then=WaitUntil(self.after(run.now, run.zone)))
+        """Wait until the next such time after now; there is none where the clinic never works."""
+        zone = run.zone
+        if self.zone == "recipient" and run.facts.reach.zone is not None:
+            zone = ZoneInfo(run.facts.reach.zone)
+        closed_on = run.facts.moment.closed_on if self.business_days else frozenset()
+        at = self.after(run.now, zone, closed_on)
+        return Outcome(skipped="no_such_day") if at is None else Outcome(then=WaitUntil(at))
 
-    def after(self, now: datetime, zone: ZoneInfo) -> datetime:
-        """Return the first such instant after `now`, in UTC."""
+    def after(
+        self, now: datetime, zone: ZoneInfo, closed_on: Collection[date] = ()
+    ) -> datetime | None:
+        """Return the first such instant after `now`, in UTC; None where none comes in a year."""
         today = now.astimezone(zone).date()
-        for days in range(9):
-            date = today + timedelta(days=days)
-            if self.weekday is not None and WEEKDAYS[date.weekday()] != self.weekday:
+        for days in range(HORIZON_DAYS):
+            day = today + timedelta(days=days)
+            if not self._counts(day, closed_on):
                 continue
-            at = datetime.combine(date, self.time, zone).astimezone(UTC)
+            at = datetime.combine(day, self.time, zone).astimezone(UTC)
             if at > now:
                 return at
-        raise AssertionError("nine days hold every weekday after now")
+        return None
+
+    def _counts(self, day: date, closed_on: Collection[date]) -> bool:
+        weekday = WEEKDAYS[day.weekday()]
+        if self.business_days and (weekday in WEEKEND or day in closed_on):
+            return False
+        return self.weekday in (None, weekday)
 
     def words(self, names: Names) -> str:
         """Return until when it waits."""
         weekday = None if self.weekday is None else WEEKDAYS.index(self.weekday)
-        return _("Wait until %(time)s", time=formats.clock(self.time, weekday))
+        time = formats.clock(self.time, weekday)
+        words = _("Wait until %(time)s", time=time)
+        if self.business_days:
+            words = _("Wait until %(time)s of a working day", time=time)
+        return _("%(wait)s, where they are", wait=words) if self.zone == "recipient" else words

@@ -41,6 +41,12 @@ class Clinic(SQLModel, table=True):
     clinic_daily_cap: int = Field(
         default=10_000, description="Automated texts of the clinic in one of its days (LAW-27)."
     )
+    closed_on: list[str] = Field(
+        default_factory=list,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "[]"},
+        description="The clinic's days off beside weekends, such as 2026-12-25.",
+    )
     created_at: datetime
 
 

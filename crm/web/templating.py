@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def environment(folders: tuple[Path, ...]) -> Environment:
     env.filters.update(when=_when, phone=_phone, money=formats.money, initials=formats.initials)
     env.filters.update(time_left=formats.time_left)
     env.globals.update(clock_patterns=formats.clock_patterns, due_soon=formats.DUE_SOON)
-    env.filters.update(clock=_clock, day=_day, ahead=_ahead, amount=formats.amount)
+    env.filters.update(clock=_clock, day=_day, date=_date, ahead=_ahead, amount=formats.amount)
     return env
 
 
@@ -173,6 +173,12 @@ def _clock(moment: datetime) -> Markup:
 def _day(moment: datetime) -> str:
     rendering = _rendering.get()
     return formats.day(moment, ZoneInfo(rendering.frame.zone), _now(rendering))
+
+
+def _date(day: date) -> str:
+    rendering = _rendering.get()
+    today = _now(rendering).astimezone(ZoneInfo(rendering.frame.zone)).date()
+    return formats.short_day(day, today)
 
 
 def _ahead(moment: datetime) -> str:

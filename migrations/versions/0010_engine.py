@@ -1,7 +1,11 @@
-"""The engine: where in a sequence with branches somebody stands, and what they wait for."""
+"""The engine: where in a sequence with branches somebody stands, and what they wait for.
+
+Leads get a day on which somebody comes back to them, clinics their days off.
+"""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0010"
 down_revision = "0008_replies"
@@ -20,6 +24,9 @@ def upgrade() -> None:
         sa.Column("listens_until", sa.DateTime(timezone=True)),
     ):
         op.add_column("enrollments", column, if_not_exists=True)
+    op.add_column("leads", sa.Column("follow_up_on", sa.Date()), if_not_exists=True)
+    none = sa.Column("closed_on", JSONB(), server_default="[]", nullable=False)
+    op.add_column("clinics", none, if_not_exists=True)
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {ANSWERS}")  # half made, by one who died
         op.create_index(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
 from uuid import UUID
@@ -20,13 +21,14 @@ from pipelines.actions import lock_leads
 from pipelines.lead.events import LeadDetailChanged
 from pipelines.models import Lead
 
-Detail = Literal["name", "phone", "email", "language", "service", "value", "owner"]
+Detail = Literal["name", "phone", "email", "language", "service", "value", "owner", "follow_up"]
 DETAILS: tuple[Detail, ...] = get_args(Detail)
 OF_PERSON: frozenset[Detail] = frozenset({"name", "phone", "email", "language"})
 """Whose version is the contact's; the others' is the lead's."""
 
 MOST_CENTS = 100_000_000_00
 LONGEST_SERVICE = 200
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
 NAMES: Mapping[Detail, str] = {
     "name": N_("Name"),
@@ -36,6 +38,7 @@ NAMES: Mapping[Detail, str] = {
     "service": N_("Service"),
     "value": N_("Value"),
     "owner": N_("Owner"),
+    "follow_up": N_("Follow up on"),
 }
 
 
@@ -104,6 +107,18 @@ def _change_lead(uow: UnitOfWork, lead: Lead, change: Change) -> None:
             lead.value_cents = cents
         case "owner":
             lead.owner_id = _member(uow, change.value) if change.value else None
+        case "follow_up":
+            lead.follow_up_on = _day(change.value) if change.value else None
+
+
+def _day(typed: str) -> date:
+    try:
+        day = date.fromisoformat(typed)
+    except ValueError:
+        raise Invalid(_NO_DAY, field="value") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Invalid(_NO_DAY, field="value")
+    return day
 
 
 def cents_of(typed: str) -> int:
@@ -120,6 +135,7 @@ def cents_of(typed: str) -> int:
     return round(cents)
 
 
+_NO_DAY = N_("Write this as a date, such as 2026-03-31.")
 _NO_AMOUNT = N_("Write an amount, such as 4,800.")
 
 
