@@ -9,7 +9,14 @@ from fastapi import Request
 from automations import figures
 from automations.building import tree
 from automations.building.forms import form_of, of_the_whole
-from automations.building.parts import ICONS, LIST_LABELS, TRIGGER_KINDS, kinds_in, label_of
+from automations.building.parts import (
+    ICONS,
+    LIST_LABELS,
+    TRIGGER_KINDS,
+    kinds_in,
+    label_of,
+    words_of,
+)
 from automations.building.preview import Preview, preview_of
 from automations.building.reading import Opened, Wrong, open_automation, shown, wrong_with
 from crm.accounts.roles import may
@@ -84,9 +91,10 @@ def _texts(opened: Opened) -> dict[str, str]:
 
 
 def _words_of_start(opened: Opened) -> str:
-    kind = str(opened.document.get("trigger", {}).get("kind", ""))
-    part = TRIGGER_KINDS.get(kind)
-    return label_of(part) if part is not None else ""
+    """Return what starts it, with its filters; nothing where that is not chosen yet."""
+    trigger = tree.find(opened.document, tree.TRIGGER)
+    is_known = str(trigger.get("kind", "")) in TRIGGER_KINDS
+    return words_of(trigger, "", opened.choices.names) if is_known else ""
 
 
 def _open(

@@ -77,7 +77,7 @@ def _shown(
         options=listed,
         chosen=chosen,
         error=_message(field.name, wrong),
-        is_needed=field.is_needed,
+        is_needed=field.is_needed or (field.widget == "choice" and field.default is not None),
         length=field.length,
     )
 

@@ -265,4 +265,4 @@ def _page(
 
 
 def _block(request: Request, context: Mapping[str, Any], status: int = 200) -> Response:
-    return render_block(request, PAGE, "builder", status, is_swapped=True, **context)
+    return render_block(request, PAGE, "builder", status, **{**context, "is_swapped": True})

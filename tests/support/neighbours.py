@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import col, select
 
+from automations.drafts import new_automation
 from crm.accounts import cli
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
@@ -51,6 +52,8 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "email_id": ("communications", "channel = 'email' AND status = 'sent'"),
     "call_id": ("communications", "channel = 'voice' AND origin_kind = 'user'"),
     "enrollment_id": ("enrollments", "state = 'live'"),
+    "sequence_version_id": ("sequence_versions", "true"),
+    "beyond": ("enrollments", "state = 'live'"),
     "wording_id": ("consent_wordings", "purpose = 'care'"),
     "marketing_wording_id": ("consent_wordings", "purpose = 'marketing'"),
     "after": ("leads", "true"),
@@ -132,6 +135,7 @@ def _write_an_email(uow: UnitOfWork) -> None:
 
 
 def _furnish_more(uow: UnitOfWork) -> None:
+    new_automation(uow, "Begun", {"trigger": {"kind": "lead_created"}, "steps": []})
     _give_a_task(uow)
     publish_wording(uow, "en", "marketing", "written", "You may send me offers.")
     create_key(uow, "Spare", ["requests:write"])

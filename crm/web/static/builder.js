@@ -16,7 +16,7 @@
 
   // Dropped where it came from, nothing is sent.
   function drag() {
-    for (const list of document.querySelectorAll("#builder .steps:not(.ways)")) {
+    for (const list of document.querySelectorAll("#builder .part-list:not(.ways)")) {
       Sortable.create(list, {
         group: "steps",
         handle: ".step-grip",
