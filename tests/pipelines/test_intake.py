@@ -196,7 +196,9 @@ def test_nothing_is_agreed_to_that_was_not_ticked(uow: UnitOfWork, pipeline: Pip
             request("k3", phone=None, email="ana@example.com", consent={"sms_care": True}),
         ],
     )
-    assert rows(uow, Consent) == []
+    # An email address is given to be answered at: about the request, and nothing else (LAW-1).
+    said = [(one.channel, one.purpose, one.tier) for one in rows(uow, Consent)]
+    assert said == [("email", "care", "express")]
 
 
 def test_a_consent_names_the_words_that_were_shown(uow: UnitOfWork, pipeline: Pipeline) -> None:
