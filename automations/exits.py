@@ -49,7 +49,7 @@ def exit_reason(definition: SequenceDefinition, event: Event) -> ExitCode | None
     goes on without its emails, which the gate blocks: texts are ended by STOP (LAW-7).
     """
     if isinstance(event, AddressSuppressed) and event.channel == "email":
-        spoken = {step.speaks for step in definition.steps} - {None}
+        spoken = {place.step.speaks for place in definition.program} - {None}
         if spoken != {"email"}:
             return None
     return next((code for code in exits_of(event) if code in definition.exits), None)

@@ -21,6 +21,9 @@ Channel = Literal["sms", "email", "voice"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 Purpose = Literal["care", "marketing"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+About = Literal[Purpose, "email_offers"]
+"""What a wording speaks of; a consent to texts never rests on words about emails."""
+
 Tier = Literal["none", "express", "written"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from crm.compliance.models import ConsentWording, Purpose, Tier
+from crm.compliance.models import About, ConsentWording, Purpose, Tier
 from crm.core.bulk import among
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -73,7 +73,7 @@ class Wording:
 
 
 def publish_wording(
-    uow: UnitOfWork, language: str, purpose: Purpose, tier: Tier, text: str
+    uow: UnitOfWork, language: str, purpose: About, tier: Tier, text: str
 ) -> Wording:
     """Return the version that holds exactly this text, published now if it is new."""
     version = version_of(text)

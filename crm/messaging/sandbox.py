@@ -8,10 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlmodel import col
 
-from crm.contacts.models import Address, Contact
-from crm.contacts.queries import people_at
+from crm.contacts.models import Address, Contact, ContactAddress
+from crm.contacts.queries import canonical_of
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import ChannelAccount, Communication, Sender
@@ -150,15 +149,21 @@ def _rows(uow: UnitOfWork, address_ids: Sequence[UUID]) -> Sequence[Any]:
 
 
 def _name(uow: UnitOfWork, found: dict[UUID, SandboxPhone]) -> None:
-    people = people_at(uow, list(found))
-    everybody = {contact_id for ids in people.values() for contact_id in ids}
-    names: dict[UUID, str] = {
-        row[0]: row[1]
-        for row in uow.session.execute(
-            select(col(Contact.id), col(Contact.name)).where(
-                col(Contact.clinic_id) == uow.clinic_id, col(Contact.id).in_(everybody)
-            )
-        )
-    }
-    for address_id, ids in people.items():
-        found[address_id].names = [names[contact_id] for contact_id in ids]
+    """Name whoever uses each phone, merges followed, the first known first."""
+    links: Any = ContactAddress.__table__  # type: ignore[attr-defined]
+    contacts: Any = Contact.__table__  # type: ignore[attr-defined]
+    contact, person = contacts.alias("contact"), contacts.alias("person")
+    its = (contact.c.clinic_id == links.c.clinic_id) & (contact.c.id == links.c.contact_id)
+    theirs = (person.c.clinic_id == links.c.clinic_id) & (person.c.id == canonical_of(contact.c))
+    users = (
+        select(links.c.address_id, person.c.id, person.c.name)
+        .join(contact, its)
+        .join(person, theirs)
+        .where(links.c.clinic_id == uow.clinic_id, links.c.address_id.in_(list(found)))
+        .order_by(links.c.id)
+    )
+    names: dict[UUID, dict[UUID, str]] = {}
+    for row in uow.session.execute(users):
+        names.setdefault(row.address_id, {})[row.id] = row.name
+    for address_id, people in names.items():
+        found[address_id].names = list(people.values())

@@ -18,7 +18,6 @@ MOST = 6
 
 # Pages that ask more, how many queries at most, and why that is so.
 MORE: Mapping[str, tuple[int, str]] = {
-    "sandbox:phones": (7, "phones and mailboxes are asked for apart; it is in the demo only"),
     "workers:stuck": (10, "each kind of waiting work has a table of its own"),
 }
 

@@ -16,6 +16,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.actions import add_template
 from crm.messaging.models import Communication
 from tests.conftest import Drain
+from tests.flows.test_one_voice import only
 from tests.support.browsing import Browser
 from tests.support.houses import House
 
@@ -40,6 +41,7 @@ def follow_up(house: House, *steps: Mapping[str, Any], message_class: str = "car
         load_automation(uow, document)
 
     house.do(make)
+    only(house, BOTH)
 
 
 def emails(house: House) -> list[Communication]:

@@ -235,6 +235,17 @@ def test_unknown_words_of_consent_are_refused(
     assert counted(runtime.database, clinic) == before
 
 
+def test_words_about_emails_are_no_consent_to_texts(
+    runtime: Runtime, clinic: UUID, pipeline: Pipeline
+) -> None:
+    with runtime.database.transaction(clinic, SYSTEM) as uow:
+        offers = publish_wording(uow, "en", "email_offers", "written", "Offers by email: yes.")
+    consent = {"sms_marketing": True, "marketing_wording_id": str(offers.id)}
+    with pytest.raises(Invalid) as refused, runtime.database.transaction(clinic, SYSTEM) as uow:
+        accept_requests(uow, [request(consent=consent)])
+    assert list(refused.value.fields) == ["consent.marketing_wording_id"]
+
+
 def test_a_clinic_without_a_pipeline_stores_nothing(runtime: Runtime, clinic: UUID) -> None:
     with pytest.raises(NoPipeline), runtime.database.transaction(clinic, SYSTEM) as uow:
         accept_requests(uow, [request()])

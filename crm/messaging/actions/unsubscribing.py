@@ -133,7 +133,7 @@ def _grant(
     if purpose == "marketing":
         reader = reader_of(uow, email.id)
         language = current_language()
-        wording_id = publish_wording(uow, language, purpose, "written", reader.offers).id
+        wording_id = publish_wording(uow, language, "email_offers", "written", reader.offers).id
     record_consents(
         uow,
         [
