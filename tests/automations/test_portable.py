@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlmodel import select
 
 from automations.building.reading import open_automation, wrong_with
 from automations.building.tree import draft_of
@@ -14,7 +15,8 @@ from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
 from crm.messaging.queries import templates_shown
 from pipelines.actions import add_pipeline
-from pipelines.structure import FIRST_STAGES
+from pipelines.models import Pipeline
+from pipelines.structure import FIRST_STAGES, StageWords, add_stage
 from tests.automations.conftest import CREATED, DAY, SEND, Practice
 
 FORK = {
@@ -64,7 +66,7 @@ def test_what_a_clinic_lacks_is_named_at_its_part_and_found_once_it_is_there(
     [move] = opened.document["steps"][2]["then"]
     wrong = practice.do(wrong_with, opened.document)
     assert wrong == {move["id"]: {"stage_id": "There is no such stage here."}}
-    practice.do(add_pipeline, "Later", [("Nurture", "open")])
+    practice.do(_add_nurture)
     assert practice.do(wrong_with, opened.document) == {}
 
 
@@ -97,11 +99,22 @@ def test_a_strange_file_becomes_a_draft_that_says_what_is_wrong(
     assert practice.do(wrong_with, opened.document)
 
 
+def _add_nurture(uow: UnitOfWork) -> None:
+    pipeline = uow.session.scalars(select(Pipeline)).one()
+    add_stage(uow, pipeline.id, StageWords("Nurture"))
+
+
+def _begin_with_usual_stages(uow: UnitOfWork) -> None:
+    usual = add_pipeline(uow, "Usual", FIRST_STAGES)
+    for one in uow.session.scalars(select(Pipeline)):
+        one.is_default = one.id == usual.id
+
+
 @pytest.mark.parametrize("ready", LIBRARY, ids=lambda one: one.code)
 def test_every_ready_sequence_can_be_published_where_a_clinic_has_the_usual_stages(
     practice: Practice, ready: Ready
 ) -> None:
-    practice.do(add_pipeline, "Usual", FIRST_STAGES)
+    practice.do(_begin_with_usual_stages)
     automation = practice.do(bring_in, ready.as_file())
     opened = practice.do(open_automation, automation.id)
     assert practice.do(wrong_with, opened.document) == {}

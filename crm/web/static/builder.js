@@ -7,7 +7,7 @@
   const stepOf = (element) => element?.closest?.(".step");
   const words = (step) => step?.querySelector(":scope > .step-card > .step-head > .step-words");
   const here = () => stepOf(document.activeElement);
-  let focused = "";
+  let focused = []; // Where the focus may go once the part with it is replaced: the first that is there.
 
   const send = (url, values) => {
     const { version, tab } = builder().dataset;
@@ -43,9 +43,9 @@
   document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
     if (target.id !== "builder" || !target.contains(document.activeElement)) return;
     const step = here();
-    focused = document.activeElement.id || (step ? `edit-${step.dataset.part}` : "");
-    const next = step?.nextElementSibling ?? step?.previousElementSibling;
-    if (next?.dataset.part) focused += ` edit-${next.dataset.part}`;
+    const beside = step?.nextElementSibling ?? step?.previousElementSibling;
+    const steps = [step, beside].filter((one) => one?.dataset.part);
+    focused = [document.activeElement.id, ...steps.map((one) => `edit-${one.dataset.part}`)];
   });
 
   document.addEventListener("htmx:load", ({ detail: { elt } }) => {
@@ -53,11 +53,10 @@
     drag();
     const wrong = elt.querySelector(".is-open [aria-invalid=true]");
     const opened = elt.querySelector(".chooser button[name=kind], .is-open .part-form :is(input:not([type=hidden]), select, textarea)");
-    const kept = focused.split(" ").map((id) => document.getElementById(id)).find((one) => one && !one.disabled);
+    const kept = focused.map((id) => document.getElementById(id)).find((one) => one && !one.disabled);
     const isPreview = kept?.closest(".part-preview");
-    const part = focused.match(/(?:save|up|down|menu)-(\w+)/)?.[1];
-    (isPreview ? kept : wrong ?? opened ?? kept ?? document.getElementById(`edit-${part}`))?.focus({ preventScroll: Boolean(kept) });
-    focused = "";
+    (isPreview ? kept : wrong ?? opened ?? kept)?.focus({ preventScroll: Boolean(kept) });
+    focused = [];
   });
 
   // Another person or language of a preview is shown at once.
