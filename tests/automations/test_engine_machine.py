@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -173,7 +174,9 @@ TestWalked = Walked.TestCase
 TestWalked.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
-STORED = [conftest.SEND, SHORT, conftest.MOVE, conftest.STOP, {**conftest.SEND, "useful_hours": 1}]
+STORED = [*[conftest.SEND] * 3, *[SHORT] * 2, conftest.MOVE, conftest.STOP]
+BEGINNINGS = [[conftest.SEND], [SHORT, conftest.SEND], [wait("replied", [conftest.SEND], [])]]
+EXITS = [["won", "booked"], ["replied", "won"], ["booked", "stage_changed"]]
 NUMBERS = iter(range(10_000_000))
 
 
@@ -182,15 +185,20 @@ class Stored(RuleBasedStateMachine):
 
     practice: Practice
 
-    @initialize(steps=trees(STORED), exits=st.sampled_from([["won"], ["replied"], ["booked"]]))
-    def publish_first(self, steps: list[Any], exits: list[str]) -> None:
+    @initialize(
+        begin=st.sampled_from(BEGINNINGS), steps=trees(STORED), exits=st.sampled_from(EXITS)
+    )
+    def publish_first(self, begin: list[Any], steps: list[Any], exits: list[str]) -> None:
         self.source = f"run-{next(NUMBERS)}"
         self.exits = exits
         self.leads: list[tuple[UUID, UUID, str]] = []
         self.ended: dict[UUID, tuple[Any, ...]] = {}
         self.automation_id: UUID | None = None
         self.is_paused = False
-        self.publish(steps)
+        self.publish([*begin, *steps])
+        for _ in range(3):
+            self.somebody_asks()
+        self.practice.work()
 
     def publish(self, steps: list[Any]) -> None:
         trigger = {"kind": "lead_created", "source": self.source}
@@ -206,7 +214,7 @@ class Stored(RuleBasedStateMachine):
         self.practice.do(resume if self.is_paused else pause, self.automation_id)
         self.is_paused = not self.is_paused
 
-    @precondition(lambda self: len(self.leads) < 4)
+    @precondition(lambda self: len(self.leads) < 6)
     @rule()
     def somebody_asks(self) -> None:
         phone = f"+1212{next(NUMBERS) + 2_000_000:07d}"
@@ -232,11 +240,10 @@ class Stored(RuleBasedStateMachine):
         if tag_id is not None:
             self.practice.do(untag_lead, lead_id, tag_id)
 
-    @rule(status=st.sampled_from(["sent", "failed", "blocked"]))
-    def texts_leave(self, status: str) -> None:
-        for text in self._texts():
-            if text.status == "queued":
-                self.practice.settle(text, status)
+    @rule(status=st.sampled_from(["sent", "failed", "blocked"]), most=st.integers(1, 6))
+    def texts_leave(self, status: str, most: int = 6) -> None:
+        for text in [one for one in self._texts() if one.status == "queued"][:most]:
+            self.practice.settle(text, status)
 
     @rule(hours=st.integers(1, 8))
     def time_passes(self, hours: int) -> None:
@@ -244,6 +251,11 @@ class Stored(RuleBasedStateMachine):
 
     @rule()
     def a_worker_works(self) -> None:
+        self.practice.work()
+
+    @rule(hours=st.integers(1, 6))
+    def a_worker_works_after_a_while(self, hours: int) -> None:
+        self.practice.runtime.clock.advance(hours=hours)
         self.practice.work()
 
     @rule()
@@ -294,9 +306,12 @@ class Stored(RuleBasedStateMachine):
         passages = self.practice.enrollments(self.source)
         mine = {one.id for one in passages}
         runs = [run for run in self.practice.step_runs() if run.enrollment_id in mine]
-        for one in passages:
-            self._check_passage(one, [run for run in runs if run.enrollment_id == one.id])
         texts = self._texts()
+        settled = {text.dedupe_key: text.settled_at for text in texts}
+        for one in passages:
+            own = [run for run in runs if run.enrollment_id == one.id]
+            self._check_passage(one, own)
+            self._check_times(own, settled)
         live = {one.id for one in passages if one.state == "live"}
         assert {text.origin_id for text in texts if text.status == "queued"} <= live
         keys = [text.dedupe_key for text in texts]
@@ -318,6 +333,16 @@ class Stored(RuleBasedStateMachine):
             assert one.id not in self.ended
             assert one.due_at is not None
             assert one.attempts == 0
+
+    def _check_times(self, runs: list[Any], settled: dict[str, Any]) -> None:
+        """Nothing comes before the wait in front of it is over, or before its text is settled."""
+        for before, after in pairwise(runs):
+            if "until" in before.outcome and before.kind != "wait_for_event":
+                assert after.at >= datetime.fromisoformat(before.outcome["until"])
+            key = before.outcome.get("dedupe_key")
+            if key in settled:
+                assert settled[key] is not None
+                assert after.at >= settled[key]
 
     def _texts(self) -> list[Any]:
         mine = {one.id for one in self.practice.enrollments(self.source)}
@@ -354,8 +379,8 @@ def test_whatever_happens_in_the_database_each_step_is_taken_once_and_in_order(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20,
-            stateful_step_count=14,
+            max_examples=7,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
