@@ -53,6 +53,7 @@ OTHERS: Mapping[str, str] = {
     "conditions": N_("Conditions"),
     "exits": N_("Ends early when"),
     "reentry": N_("Entering again"),
+    "importance": N_("Importance"),
 }
 
 

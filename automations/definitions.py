@@ -21,6 +21,9 @@ ExitCode = Literal["replied", "booked", "won", "lost", "opted_out", "stage_chang
 EXIT_CODES: tuple[ExitCode, ...] = get_args(ExitCode)
 DEFAULT_EXITS: tuple[ExitCode, ...] = ("replied", "booked", "won", "lost", "opted_out")
 
+Importance = Literal["appointment", "reply", "follow_up", "marketing"]
+"""Whose text goes first where several sequences are about to write to one person."""
+
 Reentry = Literal["never", "after_end", "restart"]
 """May somebody enter again: never, once the last passage has ended, or at once, ending that one."""
 
@@ -49,13 +52,14 @@ class InvalidDefinition(Invalid):
 
 
 class SequenceDefinition(InputModel):
-    """A trigger, conditions, exits, re-entry and at most 50 steps; what a version holds."""
+    """A trigger, conditions, exits, re-entry, importance and at most 50 steps of a version."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
     trigger: AnyTrigger
     conditions: Annotated[tuple[AnyCondition, ...], Field(max_length=10)] = ()
     exits: tuple[ExitCode, ...] = DEFAULT_EXITS
     reentry: Reentry = "after_end"
+    importance: Importance = "follow_up"
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=MOST_STEPS)]
 
     @field_validator("exits")

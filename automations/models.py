@@ -13,6 +13,13 @@ from crm.core.models import ClinicScoped, DataClass, Due, due_indexes, one_of, r
 APPOINTMENT, REPLY, FOLLOW_UP, MARKETING = 0, 10, 20, 30
 """How important an automation is; the least number first."""
 
+PRIORITIES = {
+    "appointment": APPOINTMENT,
+    "reply": REPLY,
+    "follow_up": FOLLOW_UP,
+    "marketing": MARKETING,
+}
+
 
 class Automation(ClinicScoped, table=True):
     """A trigger, conditions and a sequence, live or paused."""

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from automations.definitions import SequenceDefinition, parse
-from automations.models import Automation, SequenceVersion
+from automations.models import PRIORITIES, Automation, SequenceVersion
 from automations.references import with_ids
 from automations.versions import forget_published
 from crm.accounts.actions import lock_settings
@@ -45,7 +45,7 @@ def publish_version(
         .order_by(col(SequenceVersion.number).desc())
         .limit(1)
     )
-    if latest is not None and latest.definition == content:
+    if latest is not None and parse(latest.definition).model_dump(mode="json") == content:
         return latest
     version = SequenceVersion(
         automation_id=automation.id,
@@ -59,6 +59,7 @@ def publish_version(
     automation.version_id = version.id
     automation.name = parsed.name
     automation.trigger_kind = parsed.trigger.kind
+    automation.priority = PRIORITIES[parsed.importance]
     uow.session.flush()
     forget_published(uow)
     return version

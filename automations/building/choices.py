@@ -26,6 +26,7 @@ class Choices:
     names: Names
     by_name: Mapping[str, Options]
     bodies: Mapping[str, Mapping[str, str]]
+    subjects: Mapping[str, Mapping[str, str]]
 
     def of(self, field: Field, chosen: Any) -> Options:
         """Return a field's options; what is chosen and no longer there is one of them, too."""
@@ -91,7 +92,12 @@ def choices_found(found: Mapping[str, Sequence[Any]]) -> Choices:
         "automations": [(str(row.id), row.name) for row in found["sequences"]],
         "sources": [(code, source_name(code)) for code in NAMES],
     }
-    return Choices(names, by_name, {str(row.id): row.bodies for row in found["bodies"]})
+    return Choices(
+        names,
+        by_name,
+        {str(row.id): row.bodies for row in found["bodies"]},
+        {str(row.id): row.subjects for row in found["bodies"] if row.channel == "email"},
+    )
 
 
 def _templates(found: Mapping[str, Sequence[Any]], channel: str) -> Options:

@@ -135,4 +135,5 @@ def _preview(
         return None
     runtime: Runtime = request.app.state.runtime
     price = runtime.settings.text_segment_price
-    return preview_of(uow, bodies, at.lead_id, at.speak, price)
+    subjects = opened.choices.subjects.get(str(node["template_id"]))
+    return preview_of(uow, bodies, subjects, at.lead_id, at.speak, price)

@@ -60,6 +60,10 @@ KNOWN: Mapping[str, Ask] = {
         N_("Whoever leaves gets nothing more of it; what waits to be sent is withdrawn."),
     ),
     "reentry": Ask(N_("Entering again")),
+    "importance": Ask(
+        N_("Importance"),
+        N_("Where several sequences are about to write to one person, the most important does."),
+    ),
 }
 """What fields of these names ask for, whatever part they belong to."""
 
@@ -89,6 +93,10 @@ VALUES: Mapping[str, str] = {
     "opted_out": N_("They opt out"),
     "never": N_("Never: nobody enters it twice"),
     "after_end": N_("Once the last time has ended"),
+    "appointment": N_("An appointment: first"),
+    "reply": N_("An answer to what they wrote"),
+    "follow_up": N_("A follow-up"),
+    "marketing": N_("News and offers: last"),
     "restart": N_("At once: it starts anew"),
 }
 """How the values of choices read; others read as they are written."""

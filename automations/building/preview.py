@@ -30,6 +30,8 @@ NEWEST = 25
 class Preview:
     """What a person would read, in how many parts, and what those cost; `refused` says why not."""
 
+    subject: str
+    is_email: bool
     words: str
     language: str
     size: Segments
@@ -42,13 +44,15 @@ class Preview:
 def preview_of(
     uow: UnitOfWork,
     bodies: Mapping[str, str],
+    subjects: Mapping[str, str] | None,
     lead_id: UUID | None,
     language: str | None,
     price: Decimal | None,
 ) -> Preview:
     """Return a template's words as a lead's person gets them, in their language or another one.
 
-    Without a lead, as the newest one's. Raises NotFound.
+    Without a lead, as the newest one's. `subjects` are an email's, which has no parts; a text has
+    none. Raises NotFound.
     """
     found = together(uow, newest=_newest(uow), chosen=_people(uow, lead_id), clinic=_clinic(uow))
     [clinic] = found["clinic"]
@@ -62,10 +66,15 @@ def preview_of(
         service=person.service if person else None,
     )
     body = in_language(bodies, spoken)
-    words = complete(preview(body, values), clinic.name, spoken, is_first=False, is_automated=True)
+    said = preview(body, values)
+    words = said
+    if subjects is None:
+        words = complete(said, clinic.name, spoken, is_first=False, is_automated=True)
     size = measure(words)
     shown = {str(one.id): one.name or "" for one in [*found["chosen"], *found["newest"]]}
     return Preview(
+        subject=preview(in_language(subjects or {}, spoken), values),
+        is_email=subjects is not None,
         words=words if body else "",
         language=spoken,
         size=size,

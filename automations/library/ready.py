@@ -33,6 +33,7 @@ class Ready:
             "conditions": list(self.conditions),
             "exits": list(self.exits),
             "reentry": self.reentry,
+            "importance": "marketing" if self.message_class == "marketing" else "follow_up",
             "steps": list(self.steps),
         }
         templates = {
