@@ -17,7 +17,6 @@ from automations.building.parts import TRIGGER_KINDS, class_of, fresh, kinds_in
 from automations.building.reading import Opened, open_automation, wrong_with
 from automations.models import SequenceDraft
 from crm.accounts.deps import ClinicUow, own_uow, require
-from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
 from crm.web.forms import FormModel, Rejected, shows_again, storable
 from crm.web.htmx import Undo, is_htmx, toast
@@ -126,13 +125,14 @@ def add_part(
     request: Request, uow: ClinicUow, automation_id: UUID, form: Annotated[AddForm, Form()]
 ) -> Response:
     """Add a step or a condition at a place, and open its form."""
-    kinds = kinds_in(tree.list_of(form.into))
-    if form.kind not in kinds:
-        raise Invalid(_("There is no such kind."), field="kind")
     node = fresh(form.kind, tree.list_of(form.into))
-    drafts.edit_draft(
-        uow, automation_id, form.version, lambda one: tree.put(one, node, form.into, form.before)
-    )
+
+    def add(document: tree.Node) -> tree.Node:
+        if form.kind not in kinds_in(tree.list_of(form.into)):
+            raise tree.PartGone(_("There is no such kind."))
+        return tree.put(document, node, form.into, form.before)
+
+    drafts.edit_draft(uow, automation_id, form.version, add)
     return _changed(request, uow, automation_id, At(form.tab, edit=node["id"], is_new=True))
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from automations import people
 from automations.building.reading import open_automation
+from automations.models import Automation
 from automations.versions import definitions
 from crm.accounts.deps import ClinicUow, require
 from crm.accounts.roles import may
@@ -56,6 +57,7 @@ def treat(
     request: Request, uow: ClinicUow, automation_id: UUID, form: Annotated[PeopleForm, Form()]
 ) -> Response:
     """Pause, resume, move or remove those who are marked."""
+    uow.get(Automation, automation_id)
     ids = form.enrollment_id
     if not ids:
         raise Invalid(_("Mark somebody first."), field="enrollment_id")

@@ -141,7 +141,9 @@ def test_a_follow_up_is_built_previewed_and_published_by_mouse(page: Page, house
     save(page)
     assert violations(page) == []
 
-    drag_above(page, "Wait 7 days", "Move the lead to “Nurture”")
+    with page.expect_response("**/place"):
+        drag_above(page, "Wait 7 days", "Move the lead to “Nurture”")
+    expect(page.locator("#undo-edit")).to_be_enabled()
     expect(page.locator("#builder .step-words").last).to_have_text("Move the lead to “Nurture”")
     page.locator(f"[id='{menu_of(page, 'Wait 7 days')}']").click()
     page.get_by_role("button", name="Remove", exact=True).click()
