@@ -37,10 +37,11 @@ def with_ids(uow: UnitOfWork, document: Mapping[str, Any]) -> Node:
 
 @dataclass(frozen=True)
 class _Known:
-    """The clinic's templates, pipelines and stages, by name and by id as text."""
+    """The clinic's templates, pipelines, sequences and stages, by name and by id as text."""
 
     templates: Mapping[str, str]
     pipelines: Mapping[str, str]
+    automations: Mapping[str, str]
     stages: tuple[Stage, ...]
     default_pipeline: str | None
 
@@ -52,6 +53,11 @@ class _Known:
         pipelines = uow.session.scalars(
             select(Pipeline).where(col(Pipeline.clinic_id) == uow.clinic_id)
         ).all()
+        automations = uow.session.execute(
+            select(col(Automation.name), col(Automation.id)).where(
+                col(Automation.clinic_id) == uow.clinic_id
+            )
+        )
         stages = uow.session.scalars(
             select(Stage).where(
                 col(Stage.clinic_id) == uow.clinic_id, col(Stage.removed_at).is_(None)
@@ -60,6 +66,7 @@ class _Known:
         return cls(
             {template.name: str(template.id) for template in templates},
             {pipeline.name: str(pipeline.id) for pipeline in pipelines},
+            {name: str(automation_id) for name, automation_id in automations},
             tuple(stages),
             next((str(pipeline.id) for pipeline in pipelines if pipeline.is_default), None),
         )
@@ -89,6 +96,7 @@ class _Resolver:
         resolved = dict(node)
         self._name(resolved, "template", self.known.templates, path)
         self._name(resolved, "pipeline", self.known.pipelines, path)
+        self._name(resolved, "automation", self.known.automations, path)
         self._stage(resolved, path)
         return {key: self._value(value, f"{path}.{key}") for key, value in resolved.items()}
 
@@ -129,6 +137,7 @@ class _Resolver:
 _UNKNOWN: Mapping[str, str] = {
     "template": N_("There is no such template here."),
     "pipeline": N_("There is no such pipeline here."),
+    "automation": N_("There is no such sequence here."),
     "stage": N_("There is no such stage here."),
 }
 
