@@ -1,19 +1,26 @@
-"""What a person does to one passage: skip its next step, take that back, pause it, let it go on."""
+"""What a person does by hand: start a sequence; skip a step, take that back, pause, let go on."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from automations.enrollments import ORIGIN
-from automations.events import EnrollmentPaused, EnrollmentResumed, SkipUndone, StepTaken
-from automations.models import Enrollment, StepRun
+from automations.events import (
+    EnrollmentPaused,
+    EnrollmentResumed,
+    SkipUndone,
+    StartRequested,
+    StepTaken,
+)
+from automations.models import Automation, Enrollment, StepRun
 from automations.program import Program
 from automations.subjects import Subject, lock_facts
 from automations.versions import definitions
 from automations.walking import step_of
 from crm.compliance.actions import lock_addresses
-from crm.core.errors import N_, Conflict, StaleVersion
+from crm.core.errors import N_, Conflict, NotFound, StaleVersion
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import release_held, void_texts
 from crm.messaging.models import Communication
@@ -77,6 +84,26 @@ def undo_skip(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollme
     uow.session.flush()
     uow.emit(SkipUndone(enrollment_id=passage.id, step_run_id=last.id, **_about(passage)))
     return passage
+
+
+def start(uow: UnitOfWork, automation_id: UUID, subjects: Sequence[Subject]) -> None:
+    """Start a sequence for leads or contacts, by its own rules: who may not enter is on record.
+
+    Raises NotFound for a sequence that is unknown or was never published.
+    """
+    if uow.get(Automation, automation_id).version_id is None:
+        raise NotFound("nothing is published")
+    known = lock_facts(uow, subjects)
+    uow.emit(
+        StartRequested(
+            order_key=subject.id,
+            contact_id=subject.contact_id,
+            lead_id=subject.lead_id,
+            automation_id=automation_id,
+        )
+        for subject in subjects
+        if subject in known
+    )
 
 
 def pause(uow: UnitOfWork, enrollment_id: UUID) -> Enrollment:

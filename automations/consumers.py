@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, or_, select
 
 from automations.enrollments import ORIGIN
+from automations.events import StartRequested
 from automations.exits import apply_exits, heard_since
 from automations.hearing import code_of
 from automations.matching import enroll_matching
@@ -51,7 +52,8 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
 
 @consumes(
-    *(LeadTagged, LeadDetailChanged, TaskDone, DeliveryReported), name="automations.follow_desk"
+    *(LeadTagged, LeadDetailChanged, TaskDone, DeliveryReported, StartRequested),
+    name="automations.follow_desk",
 )
 def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """Enroll in what the events start, and let those go on that wait for them."""

@@ -15,6 +15,17 @@ class EnrollmentStarted(Event):
     version_id: UUID
 
 
+class StartRequested(Event):
+    """A sequence, or somebody by hand, starts one for a lead or a contact, by its rules of entry.
+
+    Order key: the lead, or the contact where there is none.
+    """
+
+    name = "enrollment.start_requested"
+
+    automation_id: UUID
+
+
 class EnrollmentRefused(Event):
     """A trigger matched but nobody was enrolled; the reason is a code."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, String, Uuid, bindparam, case, column, func, update
 
+from automations.effects import change_leads, start_others, stop_others
 from automations.enrollments import ORIGIN
 from automations.events import EnrollmentEnded, StepTaken
 from automations.models import Enrollment, StepRun
@@ -29,10 +30,13 @@ def flush(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
 
     The enrollments are locked; see `runner.hold`.
     """
+    passes = stop_others(uow, passes)
     missing = _queue_texts(uow, passes)
+    skipped = {**missing, **change_leads(uow, passes)}
     settled = [_without_text(uow, one) if one.awaits in missing else one for one in passes]
     _write_positions(uow, settled)
-    _record(uow, settled, missing)
+    _record(uow, settled, skipped)
+    start_others(uow, settled)
     _move_leads(uow, settled)
 
 
@@ -164,14 +168,14 @@ def _write_positions(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
     uow.ring("enrollments", due)
 
 
-def _record(uow: UnitOfWork, passes: Sequence[Pass], missing: Mapping[str, str]) -> None:
+def _record(uow: UnitOfWork, passes: Sequence[Pass], skipped: Mapping[str, str]) -> None:
     """Keep each step with the inputs of its decision, and tell of it and of what has ended."""
     rows: list[dict[str, Any]] = []
     events: list[Event] = []
     for one in passes:
         for taken in one.taken:
             key = key_of(one.standing.id, taken.step, taken.occurrence)
-            row = _step_run(uow, one, taken, missing.get(key))
+            row = _step_run(uow, one, taken, skipped.get(key))
             rows.append(row)
             # Waits and ends stand in the step runs alone: nobody reads a timeline for them.
             if taken.outcome.effects or row["outcome"].get("skipped"):

@@ -1,6 +1,6 @@
 """Who enters: a chunk of events, the automations they start, and each one's rules of entry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from automations.enrollments import end_enrollments
-from automations.events import EnrollmentRefused, EnrollmentStarted
+from automations.events import EnrollmentRefused, EnrollmentStarted, StartRequested
 from automations.facts import Facts, Group
 from automations.keys import derived_id
 from automations.models import Enrollment
@@ -59,19 +59,44 @@ def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
         Entry(event, automation, subject)
         for event in events
         if (subject := subject_of(event)) is not None
-        for automation in published.get(type(event), ())
+        for automation in _started_by(event, published)
     ]
     facts = lock_facts(uow, [entry.subject for entry in heard])
+    heard = [entry for entry in heard if entry.subject in facts]
+    seen = _reading(uow, heard, facts, lambda entry: entry.automation.definition.trigger.needs)
     matching = [
         entry
         for entry in heard
-        if entry.subject in facts
-        and entry.automation.definition.trigger.matches(entry.event, facts[entry.subject])
+        if isinstance(entry.event, StartRequested)
+        or entry.automation.definition.trigger.matches(entry.event, seen[entry.subject])
     ]
+    if not matching:
+        return []
+    known = _reading(uow, matching, facts, lambda entry: entry.automation.definition.entry_needs)
+    return _enroll(uow, matching, known)
+
+
+def _reading(
+    uow: UnitOfWork,
+    entries: Sequence[Entry],
+    facts: Mapping[Subject, Facts],
+    needs: Callable[[Entry], frozenset[Group]],
+) -> dict[Subject, Facts]:
+    """Return the facts of the subjects of these entries, with the groups that each needs."""
     asked: dict[Subject, set[Group]] = {}
-    for entry in matching:
-        asked.setdefault(entry.subject, set()).update(entry.automation.definition.entry_needs)
-    return _enroll(uow, matching, with_groups(uow, facts, asked)) if matching else []
+    for entry in entries:
+        asked.setdefault(entry.subject, set()).update(needs(entry))
+    return with_groups(uow, facts, asked)
+
+
+def _started_by(
+    event: Event, published: Mapping[type[Event], Sequence[Published]]
+) -> Sequence[Published]:
+    """Return the automations that listen to such events, or the one that is asked for by name."""
+    if not isinstance(event, StartRequested):
+        return published.get(type(event), ())
+    every = {one.id: one for listening in published.values() for one in listening}
+    return [every[event.automation_id]] if event.automation_id in every else []
 
 
 def subject_of(event: Event) -> Subject | None:

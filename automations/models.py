@@ -155,3 +155,13 @@ class StepRun(ClinicScoped, table=True):
     inputs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     at: datetime
+
+
+class AssignmentTurns(ClinicScoped, table=True):
+    """How many leads a step gave away by turns; `id` follows from its automation and its path."""
+
+    __tablename__ = "assignment_turns"
+    __table_args__ = table_args()
+    retention = DataClass.SETTINGS
+
+    taken: int = 0

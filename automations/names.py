@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from automations.models import Automation
 from crm.accounts.models import Membership, User
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
@@ -19,12 +20,13 @@ from pipelines.models import Pipeline, Stage
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a clinic's templates, pipelines, stages and people, by their ids."""
+    """The names of a clinic's templates, pipelines, stages, people and sequences, by their ids."""
 
     templates: Mapping[UUID, str]
     pipelines: Mapping[UUID, str]
     stages: Mapping[UUID, str]
     people: Mapping[UUID, str] = field(default_factory=dict)
+    automations: Mapping[UUID, str] = field(default_factory=dict)
 
     def template(self, template_id: UUID) -> str:
         """Return a template's name."""
@@ -41,6 +43,10 @@ class Names:
     def person(self, user_id: UUID) -> str:
         """Return the name of somebody who works or worked here."""
         return self.people.get(user_id) or _("no longer there")
+
+    def automation(self, automation_id: UUID) -> str:
+        """Return a sequence's name."""
+        return self.automations.get(automation_id) or _("no longer there")
 
 
 def names_here(uow: UnitOfWork) -> Names:
@@ -64,6 +70,9 @@ def names_asked(uow: UnitOfWork) -> Mapping[str, Any]:
         "staff": select(col(User.id), col(User.name))
         .join(Membership, col(Membership.user_id) == col(User.id))
         .where(col(Membership.clinic_id) == uow.clinic_id),
+        "others": select(col(Automation.id), col(Automation.name)).where(
+            col(Automation.clinic_id) == uow.clinic_id
+        ),
     }
 
 
@@ -79,4 +88,5 @@ def names_found(found: Mapping[str, Sequence[Any]]) -> Names:
             for row in stages
         },
         people={row.id: row.name for row in found["staff"]},
+        automations={row.id: row.name for row in found["others"]},
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,7 +27,60 @@ class MoveLead:
     to_stage_id: UUID
 
 
-Effect = QueueText | MoveLead
+@dataclass(frozen=True)
+class AddTask:
+    """A task to set about the lead, for one person; all day on the day of `due_at`."""
+
+    lead_id: UUID
+    title: str
+    due_at: datetime
+    assignee_id: UUID
+    key: str
+
+
+@dataclass(frozen=True)
+class TagLead:
+    """Tags to put on a lead and to take off, by their names."""
+
+    lead_id: UUID
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AssignLead:
+    """A lead to give to the next of these people whose turn it is; turns are counted by place."""
+
+    lead_id: UUID
+    user_ids: tuple[UUID, ...]
+    turns_id: UUID
+    key: str
+
+
+@dataclass(frozen=True)
+class SetDetail:
+    """A detail of a lead to write: its service, its value in cents, or its follow-up day."""
+
+    lead_id: UUID
+    field: Literal["service", "value", "follow_up"]
+    value: str | int | date | None
+
+
+@dataclass(frozen=True)
+class StartOther:
+    """Another automation to start for the same subject, by its own rules of entry."""
+
+    automation_id: UUID
+
+
+@dataclass(frozen=True)
+class StopOther:
+    """Another automation that the subject shall leave."""
+
+    automation_id: UUID
+
+
+Effect = QueueText | MoveLead | AddTask | TagLead | AssignLead | SetDetail | StartOther | StopOther
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ class Part(BaseModel):
     Text that cannot be stored is refused by the definition around it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, serialize_by_alias=True
+    )
 
     label: ClassVar[str]
     kind: str

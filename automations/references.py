@@ -46,10 +46,11 @@ def resolve(uow: UnitOfWork, document: Mapping[str, Any]) -> tuple[Node, Mapping
 
 @dataclass(frozen=True)
 class _Known:
-    """The clinic's templates by channel, pipelines and stages, by name and by id as text."""
+    """The clinic's templates by channel, pipelines, sequences and stages, by name and by id."""
 
     templates: Mapping[str, Mapping[str, str]]
     pipelines: Mapping[str, str]
+    automations: Mapping[str, str]
     stages: tuple[Any, ...]
     default_pipeline: str | None
 
@@ -58,6 +59,9 @@ class _Known:
         ours: dict[str, Any] = {
             "templates": select(col(Template.id), col(Template.name), col(Template.channel)).where(
                 col(Template.clinic_id) == uow.clinic_id
+            ),
+            "automations": select(col(Automation.id), col(Automation.name)).where(
+                col(Automation.clinic_id) == uow.clinic_id
             ),
             "pipelines": select(
                 col(Pipeline.id), col(Pipeline.name), col(Pipeline.is_default)
@@ -74,6 +78,7 @@ class _Known:
                 for channel in ("sms", "email")
             },
             {pipeline.name: str(pipeline.id) for pipeline in pipelines},
+            {one.name: str(one.id) for one in found["automations"]},
             tuple(stages),
             next((str(pipeline.id) for pipeline in pipelines if pipeline.is_default), None),
         )
@@ -104,6 +109,7 @@ class _Resolver:
         channel = "email" if resolved.get("kind") == "send_email" else "sms"
         self._name(resolved, "template", self.known.templates[channel], path)
         self._name(resolved, "pipeline", self.known.pipelines, path)
+        self._name(resolved, "automation", self.known.automations, path)
         self._stage(resolved, path)
         return {key: self._value(value, f"{path}.{key}") for key, value in resolved.items()}
 
@@ -144,6 +150,7 @@ class _Resolver:
 _UNKNOWN: Mapping[str, str] = {
     "template": N_("There is no such template here."),
     "pipeline": N_("There is no such pipeline here."),
+    "automation": N_("There is no such sequence here."),
     "stage": N_("There is no such stage here."),
 }
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from automations.definitions import SequenceDefinition
 from automations.facts import Facts
 from automations.outcomes import (
+    AddTask,
     AwaitSettled,
     Effect,
     Exit,
@@ -18,6 +19,9 @@ from automations.outcomes import (
     Next,
     Outcome,
     QueueText,
+    SetDetail,
+    StartOther,
+    StopOther,
     Take,
     WaitUntil,
 )
@@ -223,9 +227,17 @@ def _resting(at: Standing, place: Place, taken: tuple[Taken, ...], now: datetime
             raise AssertionError("a pass rests on a wait or an end")
 
 
-def _told(effect: Effect) -> dict[str, str]:
+def _told(effect: Effect) -> dict[str, Any]:
     match effect:
         case QueueText(template_id=template_id, dedupe_key=key):
             return {"template_id": str(template_id), "dedupe_key": key}
         case MoveLead(to_stage_id=stage_id):
             return {"to_stage_id": str(stage_id)}
+        case AddTask(assignee_id=assignee_id):
+            return {"assignee_id": str(assignee_id)}
+        case SetDetail(field=field):
+            return {"field": field}
+        case StartOther(automation_id=other) | StopOther(automation_id=other):
+            return {"automation_id": str(other)}
+        case _:
+            return {}

@@ -16,6 +16,7 @@ EXITS: Mapping[str, str] = {
     "restarted": N_("started anew"),
     "stopped": N_("the sequence stopped"),
     "finished": N_("all steps done"),
+    "stopped_by_other": N_("another sequence stopped it"),
     "no_date": N_("the day that it was about is not set"),
 }
 SKIPPED: Mapping[str, str] = {
@@ -25,6 +26,8 @@ SKIPPED: Mapping[str, str] = {
     "other_pipeline": N_("the lead is in another pipeline"),
     "already_there": N_("the lead is there already"),
     "by_hand": N_("somebody skipped it"),
+    "no_owner": N_("the lead has no owner"),
+    "nobody_here": N_("whoever was named works here no more"),
     "no_such_day": N_("no such day comes within a year"),
 }
 REFUSED: Mapping[str, str] = {

@@ -5,13 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Union
 from pydantic import Field
 
 from automations.triggers.base import Trigger
+from automations.triggers.by_hand import ByHand
+from automations.triggers.form_submitted import FormSubmitted
 from automations.triggers.inbound_reply import InboundReply
 from automations.triggers.lead_created import LeadWasCreated
 from automations.triggers.requested_again import RequestedAgain
 from automations.triggers.stage_entered import StageEntered
 from automations.triggers.stage_left import StageLeft
+from automations.triggers.tag_added import TagAdded
+from automations.triggers.task_done import TaskWasDone
 
-TRIGGERS = (LeadWasCreated, RequestedAgain, StageEntered, StageLeft, InboundReply)
+TRIGGERS = (
+    *(LeadWasCreated, RequestedAgain, FormSubmitted, StageEntered, StageLeft, InboundReply),
+    *(TagAdded, TaskWasDone, ByHand),
+)
 
 if TYPE_CHECKING:
     AnyTrigger = Trigger

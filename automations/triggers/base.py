@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from automations.facts import Facts
+from automations.facts import Facts, Group
 from automations.names import Names
 from automations.parts import Part
 from crm.core.events import Event
@@ -10,9 +10,13 @@ from crm.web.language import _
 
 
 class Trigger(Part):
-    """Says which events start an automation; a filter that is not given matches everything."""
+    """Says which events start an automation; a filter that is not given matches everything.
+
+    `needs` are the groups of facts that it looks at.
+    """
 
     listens: ClassVar[tuple[type[Event], ...]]
+    needs: ClassVar[frozenset[Group]] = frozenset()
 
     def matches(self, event: Event, facts: Facts) -> bool:
         """Return whether the event starts the automation for the person the facts are about."""

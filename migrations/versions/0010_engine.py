@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from crm.core import tenancy
+
 revision = "0010_engine"
 down_revision = "0009_email"
 branch_labels = None
@@ -27,6 +29,16 @@ def upgrade() -> None:
     op.add_column("leads", sa.Column("follow_up_on", sa.Date()), if_not_exists=True)
     none = sa.Column("closed_on", JSONB(), server_default="[]", nullable=False)
     op.add_column("clinics", none, if_not_exists=True)
+    op.create_table(
+        "assignment_turns",
+        sa.Column("clinic_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_assignment_turns")),
+        if_not_exists=True,
+    )
+    for statement in tenancy.rls_statements("assignment_turns"):
+        op.execute(statement)
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {ANSWERS}")  # half made, by one who died
         op.create_index(

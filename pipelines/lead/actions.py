@@ -1,14 +1,17 @@
 """Verbs of a lead's page: notes, tags, and who is at it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from crm.contacts.names import fold
+from crm.core.bulk import insert_rows
 from crm.core.errors import N_, Invalid, NotFound
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -75,27 +78,109 @@ def tag_lead(uow: UnitOfWork, lead_id: UUID, name: str) -> UUID | None:
 
     Raises NotFound, Invalid.
     """
-    words = " ".join(name.split())
-    folded = " ".join(fold(words))
-    if not folded or len(words) > LONGEST_TAG:
+    put_on = mark_leads(uow, [Mark(lead_id, name)])
+    return put_on[0].tag_id if put_on else None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A lead and the name of a tag that it shall have, or have no longer."""
+
+    lead_id: UUID
+    name: str
+    cause: tuple[UUID, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The name as it is written."""
+        return " ".join(self.name.split())
+
+    @property
+    def folded(self) -> str:
+        """The name by which a tag is known."""
+        return " ".join(fold(self.words))
+
+
+def mark_leads(uow: UnitOfWork, marks: Sequence[Mark]) -> list[LeadTagged]:
+    """Mark leads with tags, made where they are new; return what was put on and was not before.
+
+    Raises NotFound, Invalid.
+    """
+    if any(not mark.folded or len(mark.words) > LONGEST_TAG for mark in marks):
         raise Invalid(N_("Use one to 40 letters or digits."), field="name")
-    lead = lock_leads(uow, [lead_id])[lead_id]
-    tag_id = _tag(uow, words, folded)
-    return tag_id if _mark(uow, lead, tag_id) else None
+    leads = lock_leads(uow, [mark.lead_id for mark in marks])
+    tags = _tags_named(uow, {mark.folded: mark.words for mark in marks})
+    pairs = {(mark.lead_id, tags[mark.folded]): mark.cause for mark in marks}
+    ours = {"clinic_id": uow.clinic_id, "created_at": uow.now}
+    rows = [{"id": new_id(), "lead_id": lead, "tag_id": tag, **ours} for lead, tag in pairs]
+    names = ("lead_id", "tag_id")
+    is_new = insert_rows(uow.session, _marks, rows, skip_known=True, returning=names)
+    told = [
+        LeadTagged(
+            order_key=row.lead_id,
+            lead_id=row.lead_id,
+            contact_id=leads[row.lead_id].contact_id,
+            cause=pairs[row.lead_id, row.tag_id],
+            tag_id=row.tag_id,
+        )
+        for row in is_new
+    ]
+    uow.emit(told)
+    return told
+
+
+def unmark_leads(uow: UnitOfWork, marks: Sequence[Mark]) -> None:
+    """Take tags off leads; those that are not on, or unknown, stay off. Raises NotFound."""
+    leads = lock_leads(uow, [mark.lead_id for mark in marks])
+    named = select(_tags.c.folded, _tags.c.id).where(
+        _tags.c.clinic_id == uow.clinic_id, _tags.c.folded.in_({mark.folded for mark in marks})
+    )
+    known = {row.folded: row.id for row in uow.session.execute(named)}
+    wanted = {(mark.lead_id, known[mark.folded]): mark for mark in marks if mark.folded in known}
+    if not wanted:
+        return
+    taken = uow.session.execute(
+        delete(_marks)
+        .where(
+            _marks.c.clinic_id == uow.clinic_id,
+            tuple_(_marks.c.lead_id, _marks.c.tag_id).in_(sorted(wanted)),
+        )
+        .returning(_marks.c.lead_id, _marks.c.tag_id)
+    )
+    uow.emit(
+        LeadUntagged(
+            order_key=row.lead_id,
+            lead_id=row.lead_id,
+            contact_id=leads[row.lead_id].contact_id,
+            cause=wanted[row.lead_id, row.tag_id].cause,
+            tag_id=row.tag_id,
+        )
+        for row in taken.all()
+    )
+
+
+def _tags_named(uow: UnitOfWork, words: Mapping[str, str]) -> dict[str, UUID]:
+    """Return the ids of tags by their folded names; new ones are made, in one order for all."""
+    rows = [
+        {
+            "id": new_id(),
+            "clinic_id": uow.clinic_id,
+            "name": words[folded],
+            "folded": folded,
+            "created_at": uow.now,
+        }
+        for folded in sorted(words)
+    ]
+    insert_rows(uow.session, _tags, rows, skip_known=True)
+    named = select(_tags.c.folded, _tags.c.id).where(
+        _tags.c.clinic_id == uow.clinic_id, _tags.c.folded.in_(words)
+    )
+    return {row.folded: row.id for row in uow.session.execute(named)}
 
 
 def tag_again(uow: UnitOfWork, lead_id: UUID, tag_id: UUID) -> None:
     """Put back a tag that was taken off. Raises NotFound."""
     _mark(uow, lock_leads(uow, [lead_id])[lead_id], uow.get(Tag, tag_id).id)
-
-
-def _tag(uow: UnitOfWork, name: str, folded: str) -> UUID:
-    row = {"clinic_id": uow.clinic_id, "name": name, "folded": folded, "created_at": uow.now}
-    uow.session.execute(insert(_tags).values(id=new_id(), **row).on_conflict_do_nothing())
-    tag_id: UUID = uow.session.execute(
-        select(_tags.c.id).where(_tags.c.clinic_id == uow.clinic_id, _tags.c.folded == folded)
-    ).scalar_one()
-    return tag_id
 
 
 def _mark(uow: UnitOfWork, lead: Lead, tag_id: UUID) -> bool:

@@ -1,6 +1,6 @@
 """A lead's details, changed one at a time by who saw the latest version."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -72,6 +72,51 @@ def change_detail(uow: UnitOfWork, lead_id: UUID, change: Change) -> None:
         uow.session.flush()
     ids = {"lead_id": lead.id, "contact_id": lead.contact_id}
     uow.emit(LeadDetailChanged(order_key=lead.id, field=change.field, **ids))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A detail of a lead that a sequence writes: its service, value in cents, owner or day."""
+
+    lead_id: UUID
+    field: Literal["service", "value", "owner", "follow_up"]
+    value: str | int | UUID | date | None
+    cause: tuple[UUID, ...] = ()
+
+
+def write_details(uow: UnitOfWork, written: Sequence[Written]) -> None:
+    """Write details of many leads; what is so already is left alone. Raises NotFound."""
+    leads = lock_leads(uow, [one.lead_id for one in written])
+    changed = []
+    for one in written:
+        lead, column = leads[one.lead_id], _COLUMNS[one.field]
+        before = getattr(lead, column)
+        if before == one.value:
+            continue
+        if one.field == "value":
+            counters.count(uow, lead.stage_id, 0, int(str(one.value)) - lead.value_cents)
+        setattr(lead, column, one.value)
+        lead.version += 1
+        changed.append(one)
+    uow.session.flush()
+    uow.emit(
+        LeadDetailChanged(
+            order_key=one.lead_id,
+            lead_id=one.lead_id,
+            contact_id=leads[one.lead_id].contact_id,
+            cause=one.cause,
+            field=one.field,
+        )
+        for one in changed
+    )
+
+
+_COLUMNS: Mapping[Detail, str] = {
+    "service": "service",
+    "value": "value_cents",
+    "owner": "owner_id",
+    "follow_up": "follow_up_on",
+}
 
 
 def _person_of(uow: UnitOfWork, lead_id: UUID) -> UUID:

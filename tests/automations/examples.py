@@ -17,6 +17,7 @@ STOP = {"kind": "stop"}
 _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "requested_again": {"pipeline_id": ID, "stage_id": ID},
     "stage_entered": {"stage_id": ID},
+    "tag_added": {"tag": "VIP"},
     "language_is": {"language": "es"},
     "source_is": {"sources": ["form"]},
     "stage_is": {"stage_id": ID},
@@ -41,6 +42,12 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "wait_for_date": {"days": -1},
     "if_else": {"conditions": [OPEN], "then": [STOP]},
     "split": {"branches": [{"percent": 50}, {"percent": 50, "steps": [STOP]}]},
+    "create_task": {"title": "Call"},
+    "assign": {"user_ids": [ID]},
+    "tag": {"add": ["VIP"]},
+    "set_field": {"field": "value", "value": 5000},
+    "start_sequence": {"automation_id": ID},
+    "stop_sequence": {"automation_id": ID},
     "move_stage": {"pipeline_id": ID, "stage_id": ID},
 }
 

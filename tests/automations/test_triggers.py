@@ -9,16 +9,21 @@ from automations.conditions import CONDITIONS, LanguageIs, LeadIsOpen, SourceIs,
 from automations.facts import Facts, LeadFacts
 from automations.triggers import (
     TRIGGERS,
+    FormSubmitted,
     InboundReply,
     LeadWasCreated,
     RequestedAgain,
     StageEntered,
     StageLeft,
+    TagAdded,
+    TaskWasDone,
     Trigger,
 )
 from crm.core.events import Event
 from crm.messaging.events import TextReceived
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
+from pipelines.lead.events import LeadTagged
+from pipelines.tasks.events import TaskDone
 
 LEAD, PIPELINE, OLD, NEW, OTHER = (UUID(int=number) for number in range(1, 6))
 FACTS = Facts("es", LeadFacts(LEAD, PIPELINE, NEW, "open", "form"))
@@ -38,6 +43,8 @@ MOVED = LeadStageChanged(
     to_kind="open",
 )
 TEXT = TextReceived(**SUBJECT, communication_id=OTHER, address_id=OTHER, conversation_id=OTHER)
+TAGGED = LeadTagged(**SUBJECT, tag_id=OTHER)
+DONE = TaskDone(**SUBJECT, task_id=OTHER, assignee_id=OTHER)
 STOP = TEXT.model_copy(update={"keyword": "stop"})
 
 
@@ -65,12 +72,27 @@ STOP = TEXT.model_copy(update={"keyword": "stop"})
         (InboundReply(pipeline_id=PIPELINE, stage_id=NEW, source="form"), TEXT, True),
         (InboundReply(stage_id=OLD), TEXT, False),
         (InboundReply(source="api"), TEXT, False),
+        (FormSubmitted(), CREATED, False),
+        (FormSubmitted(source="form"), CREATED.model_copy(update={"request_id": OTHER}), True),
+        (FormSubmitted(pipeline_id=PIPELINE), AGAIN, True),
+        (FormSubmitted(source="form"), AGAIN, False),
+        (FormSubmitted(), MOVED, False),
+        (TagAdded(), TAGGED, True),
+        (TagAdded(tag="VÍP"), TAGGED, True),
+        (TagAdded(tag="other"), TAGGED, False),
+        (TagAdded(tag="old"), TAGGED, False),
+        (TagAdded(pipeline_id=OTHER), TAGGED, False),
+        (TaskWasDone(), DONE, True),
+        (TaskWasDone(stage_id=NEW), DONE, True),
+        (TaskWasDone(pipeline_id=OTHER), DONE, False),
+        (TaskWasDone(), TAGGED, False),
     ],
 )
 def test_a_trigger_matches_its_events_through_its_filters(
     trigger: Trigger, event: Event, expected: bool
 ) -> None:
-    assert trigger.matches(event, FACTS) is expected
+    tags = {"vip": OTHER, "old": OLD}
+    assert trigger.matches(event, Facts("es", FACTS.lead, {"tags": tags})) is expected
 
 
 def test_a_filter_on_the_lead_lets_nobody_through_who_has_none() -> None:
