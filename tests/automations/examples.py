@@ -36,6 +36,7 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "any_of": {"of": [OPEN]},
     "not": {"of": OPEN},
     "send_text": {"template_id": ID},
+    "send_email": {"template_id": ID},
     "wait_for": {"days": 1},
     "wait_until": {"time": "09:30"},
     "wait_for_event": {"event": "replied", "days": 2, "timed_out": [STOP]},
