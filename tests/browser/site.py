@@ -18,8 +18,8 @@ from tests.support.routes import Route, routes_of
 
 Theme = Literal["light", "dark"]
 
-# Addresses that are asked for by a page, and are none themselves.
-NO_PAGES = {"openapi", "healthz", "readyz", "metrics", "accounts:live"}
+# Addresses that are asked for by a page, and are none themselves; an email is shown in a frame.
+NO_PAGES = {"sandbox:email", "openapi", "healthz", "readyz", "metrics", "accounts:live"}
 
 # Behind an address that nobody knows before he is sent it.
 SECRET = {"accounts:reset", "messaging:emails"}

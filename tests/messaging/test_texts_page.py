@@ -25,6 +25,11 @@ def press(house: House, what: str, role: Role = "manager") -> int:
     return int(house.signed_in(role).submit("/pipeline", f"{PAGE}/{what}").status_code)
 
 
+def accounts(house: House) -> list[ChannelAccount]:
+    """Return the accounts that texts leave through."""
+    return house.all(ChannelAccount, col(ChannelAccount.channel) == "sms")
+
+
 def is_holding(house: House) -> bool:
     """Return how the clinic's switch stands."""
     switch = select(Clinic.is_holding_sends).where(col(Clinic.id) == house.clinic)
@@ -57,7 +62,7 @@ def test_what_is_held_waits_and_leaves_once_it_is_released(house: House, drain: 
 
 
 def test_a_paused_account_says_why_and_is_resumed(house: House, drain: Drain) -> None:
-    [account] = house.all(ChannelAccount)
+    [account] = accounts(house)
     for _ in range(2):
         house.do(pause_account, account.id, "20003")
     house.ask()
@@ -141,7 +146,7 @@ def test_whoever_can_resume_is_told_on_every_page(house: House, drain: Drain) ->
     assert "Texts are held back" not in browser.get("/pipeline").text
     template = filter_words(house)
     assert WORDS in browser.get("/pipeline").text
-    [account] = house.all(ChannelAccount)
+    [account] = accounts(house)
     house.do(pause_account, account.id, "20003")
     for page in ("/pipeline", "/sequences", "/settings/work", PAGE):
         html = browser.get(page).text
@@ -153,7 +158,7 @@ def test_whoever_can_resume_is_told_on_every_page(house: House, drain: Drain) ->
 
 
 def test_the_banner_speaks_the_readers_language(house: House) -> None:
-    [account] = house.all(ChannelAccount)
+    [account] = accounts(house)
     house.do(pause_account, account.id, "20003")
     html = house.signed_in("owner").get("/pipeline?lang=es").text
     assert "hay un número en pausa" in html
@@ -167,7 +172,7 @@ def test_a_clinic_without_a_number_says_so(house: House) -> None:
 
 @pytest.mark.parametrize("role", ["front_desk", "marketer", "provider"])
 def test_only_the_management_may(house: House, role: Role) -> None:
-    [account] = house.all(ChannelAccount)
+    [account] = accounts(house)
     house.do(pause_account, account.id, "30034")
     assert house.signed_in(role).get(PAGE).status_code == 403
     assert "Texts are held back" not in house.page("/pipeline", role)
@@ -176,11 +181,11 @@ def test_only_the_management_may(house: House, role: Role) -> None:
     for what in ("hold", "release", *buttons):
         assert press(house, what, role) == 403
     assert not is_holding(house)
-    assert house.all(ChannelAccount)[0].is_paused
+    assert accounts(house)[0].is_paused
 
 
 def test_one_clinic_switches_nothing_of_another(house: House, other_house: House) -> None:
-    [account] = house.all(ChannelAccount)
+    [account] = accounts(house)
     house.do(pause_account, account.id, "30034")
     [template, *_] = house.all(Template)
     for account_id in (account.id, uuid4()):
@@ -190,7 +195,7 @@ def test_one_clinic_switches_nothing_of_another(house: House, other_house: House
     assert "Texts are held back" not in other_house.page("/pipeline", "owner")
     assert press(other_house, "hold", "owner") == 303
     assert (is_holding(house), is_holding(other_house)) == (False, True)
-    assert house.all(ChannelAccount)[0].is_paused
+    assert accounts(house)[0].is_paused
     assert "30034" not in other_house.page(PAGE, "owner")
 
 

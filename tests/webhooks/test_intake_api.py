@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import select
 
 from crm.accounts.actions import create_key, revoke_key
+from crm.compliance.models import Consent
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from pipelines.models import AppointmentRequest, Lead
@@ -35,7 +36,7 @@ def test_a_request_is_kept_and_on_a_lead(edge: Edge) -> None:
     assert edge.stored() == {
         "Address": 2,
         "AppointmentRequest": 1,
-        "Consent": 1,
+        "Consent": 2,  # to texts, as ticked, and to be answered at the address
         "Contact": 1,
         "Lead": 1,
     }
@@ -193,10 +194,14 @@ def test_the_mistakes_are_told_in_spanish(edge: Edge) -> None:
 def test_an_agreement_to_texts_without_a_phone_loses_no_request(edge: Edge) -> None:
     fields = {"phone": None, "email": "ana@example.com", "consent": {"sms_care": True}}
     assert edge.send(**fields)[0] == 202
+    # What is on record is that he may be answered by email, and nothing about texts.
     assert edge.stored() == {**NOTHING, "Address": 1, "AppointmentRequest": 1} | {
+        "Consent": 1,
         "Contact": 1,
         "Lead": 1,
     }
+    with edge.runtime.database.transaction(edge.clinic, SYSTEM) as uow:
+        assert [one.channel for one in uow.session.scalars(select(Consent))] == ["email"]
 
 
 def test_utf16_is_not_taken_for_text(edge: Edge) -> None:
