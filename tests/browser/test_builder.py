@@ -152,6 +152,7 @@ def test_a_follow_up_is_built_previewed_and_published_by_mouse(page: Page, house
     expect(page.get_by_role("link", name="Wait 7 days", exact=True)).to_be_visible()
 
     page.get_by_role("link", name="Publish", exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=re.compile("^Publish"))).to_be_visible()
     assert violations(page) == []
     expect(page.get_by_text("Several sequences would write to one person.")).to_be_visible()
     page.get_by_role("button", name="Publish 7 steps").click()
