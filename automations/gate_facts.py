@@ -118,7 +118,7 @@ def _rival() -> Any:
 
 
 def _others(name: str) -> tuple[Any, Any]:
-    """Return what other automations wrote to the person: to the address, or by any other way."""
+    """Return what other automations wrote to the person by this channel, at any address."""
     other, c = _communications.alias(name), _communications.c
     passage = _enrollments.alias(f"{name}_origin")
     is_ours = (
@@ -135,6 +135,7 @@ def _others(name: str) -> tuple[Any, Any]:
         other.c.clinic_id == c.clinic_id,
         or_(other.c.address_id == c.address_id, other.c.contact_id == c.contact_id),
         other.c.direction == "out",
+        other.c.channel == c.channel,
         other.c.origin_kind == ORIGIN,
         ~is_ours,
     )

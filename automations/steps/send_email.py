@@ -23,7 +23,7 @@ class SendEmail(Step):
     label: ClassVar[str] = N_("Send an email")
     speaks: ClassVar[str] = "email"
     kind: Literal["send_email"] = "send_email"
-    template_id: Annotated[UUID, Ask(choices="emails")]
+    template_id: Annotated[UUID, Ask(N_("Template"), choices="emails")]
     useful_hours: Annotated[int, Field(ge=1, le=720)] = 72
 
     def decide(self, run: Run) -> Outcome:

@@ -78,6 +78,12 @@ def test_why_answers_for_a_text_whose_automation_was_edited_ten_times_since(
     assert "Why this text?" in page
     assert "version 1" in page
     assert text.body not in page
+    # In a window over another page it is no second page.
+    browser = house.signed_in()
+    for path in (f"/texts/{text.row.id}/why", f"/leads/{text.row.lead_id}/sequences"):
+        shown = browser.get(path, headers={"HX-Request": "true"}).text
+        assert 'id="sheet-title"' in shown
+        assert "<main" not in shown
 
 
 def test_why_not_answers_for_each_sequence(house: House, drain: Drain) -> None:

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from sqlmodel import col
 
-from automations.models import Enrollment, StepRun
-from automations.sequences import load_automation
+from automations.models import Automation, Enrollment, StepRun
+from automations.sequences import load_automation, resume
 from crm.accounts.models import Clinic
 from crm.compliance.models import Consent, Suppression
 from crm.core.uow import UnitOfWork
@@ -18,7 +18,7 @@ from crm.messaging.models import Communication
 from tests.conftest import Drain
 from tests.flows.test_one_voice import only
 from tests.support.browsing import Browser
-from tests.support.houses import House
+from tests.support.houses import PHONE, House
 
 EMAIL = "robin@vale.example"
 BOTH = "Both"
@@ -239,3 +239,15 @@ def test_two_clinics_never_meet(house: House, other_house: House, drain: Drain) 
     assert len(house.all(Suppression)) == 1
     assert other_house.all(Suppression) == []
     assert other_house.signed_in().get(f"/sandbox/emails/{ours.id}").status_code == 404
+
+
+def test_an_email_of_one_sequence_takes_the_place_of_no_text_of_another(
+    house: House, drain: Drain
+) -> None:
+    follow_up(house, MAIL)
+    for automation in house.all(Automation):
+        house.do(resume, automation.id)
+    house.ask(email=EMAIL)
+    drain()
+    assert [email.status for email in emails(house)] == ["sent"]
+    assert len(house.sent(PHONE)) == 1
