@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, or_, select
 
 from automations.enrollments import ORIGIN
 from automations.events import StartRequested
-from automations.exits import apply_exits, heard_since
+from automations.exits import apply_exits, heard_since, moved_since
 from automations.hearing import code_of
 from automations.matching import enroll_matching
 from automations.models import Enrollment
@@ -59,6 +59,9 @@ def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """Enroll in what the events start, and let those go on that wait for them."""
     for turn in turns(events):
         entered = enroll_matching(uow, turn)
+        heard = heard_since(uow, turn, {one.contact_id for one in entered})
+        moved = moved_since(uow, turn, {one.lead_id for one in entered})
+        apply_exits(uow, [*heard, *moved], only={one.id for one in entered})
         advance_here(uow, [*entered, *listening_to(uow, turn)])
 
 

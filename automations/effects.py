@@ -40,7 +40,7 @@ _TAKE_TURNS = _given.on_conflict_do_update(
 
 
 def stop_others(uow: UnitOfWork, passes: Sequence[Pass]) -> Sequence[Pass]:
-    """End what these passes stop, and return those that are not stopped by one before them."""
+    """End what these passes stop, and return those that are not stopped by another."""
     if not any(True for _ in _of(passes, StopOther)):
         return passes
     stopped: set[tuple[UUID, UUID]] = set()
@@ -60,9 +60,10 @@ def stop_others(uow: UnitOfWork, passes: Sequence[Pass]) -> Sequence[Pass]:
             c.state == "live",
         )
     )
-    ids = [row.id for row in live if (row.automation_id, row.subject_id) in stopped]
+    ids = {row.id for row in live if (row.automation_id, row.subject_id) in stopped}
     end_enrollments(uow, ids, "stopped_by_other")
-    return kept
+    # Also one whose pass came before: it has ended, and nothing of it is written or sent.
+    return [one for one in kept if one.standing.id not in ids]
 
 
 def change_leads(uow: UnitOfWork, passes: Sequence[Pass]) -> dict[str, str]:

@@ -114,6 +114,26 @@ def heard_since(
     return [decode(row) for row in uow.session.execute(found)] if ids else []
 
 
+def moved_since(
+    uow: UnitOfWork, events: Sequence[Event], lead_ids: Collection[UUID | None]
+) -> list[Event]:
+    """Return the moves of these leads after the first of these events: those were told apart."""
+    ours = sorted(one for one in lead_ids if one is not None)
+    if not ours:
+        return []
+    c = _events.c
+    first = select(func.min(c.seq)).where(
+        c.clinic_id == uow.clinic_id, c.id.in_([event.id for event in events])
+    )
+    moves = select(_events).where(
+        c.clinic_id == uow.clinic_id,
+        among(c.lead_id, ours),
+        c.name == LeadStageChanged.name,
+        c.seq > first.scalar_subquery(),
+    )
+    return [decode(row) for row in uow.session.execute(moves.order_by(c.seq))]
+
+
 def _is_heard() -> Any:
     # As written in the index, which no parameter would be seen to fit.
     names = [TextReceived.name, AddressSuppressed.name]

@@ -125,6 +125,7 @@ _PLACE = (
     .where(
         _enrollments.c.clinic_id == bindparam("clinic"),
         _enrollments.c.id == _placed.c.id,
+        _enrollments.c.state == "live",
     )
     .values(
         step=_placed.c.step,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 
 from automations.models import Automation, Enrollment
+from automations.reading import with_groups
 from automations.rehearsal import rehearse
 from automations.subjects import Subject, read_facts
 from automations.versions import definitions
@@ -96,6 +97,8 @@ def _standings(uow: UnitOfWork, rows: Sequence[Any]) -> Sequence[tuple[Standing,
     subjects = {one.id: Subject(one.contact_id, one.lead_id) for one, _name, _zone in rows}
     facts = read_facts(uow, subjects.values())
     parsed = definitions(uow, {one.version_id for one, _name, _zone in rows})
+    asked = {subjects[one.id]: set(parsed[one.version_id].needs) for one, _name, _zone in rows}
+    known = with_groups(uow, facts, {one: asks for one, asks in asked.items() if one in facts})
     return [
         (
             Standing(
@@ -105,12 +108,15 @@ def _standings(uow: UnitOfWork, rows: Sequence[Any]) -> Sequence[tuple[Standing,
                 is_paused=False,
                 definition=parsed[one.version_id],
                 subject=subjects[one.id],
-                facts=facts[subjects[one.id]],
+                facts=known[subjects[one.id]].since(one.entered_at),
                 zone=ZoneInfo(zone),
                 cause=(),
                 step=one.step,
                 occurrence=one.occurrence,
                 last_step=one.last_step,
+                hears_from=one.hears_from,
+                listens=one.listens,
+                until=one.listens_until,
             ),
             max(one.due_at, uow.now),
         )

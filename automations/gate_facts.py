@@ -6,11 +6,12 @@ else of it can wait, for it goes on only when its texts are settled.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select, true, tuple_
+from sqlalchemy import and_, bindparam, func, or_, select, true, tuple_
 from sqlalchemy.engine import Row
 
 from automations.enrollments import ORIGIN
@@ -52,7 +53,13 @@ def origin_facts(
 def _voice(row: Row[Any]) -> Voice | None:
     if row.voice_id is None:
         return None
-    return Voice(row.voice_id, row.voice_at, row.is_of_event, row.voice_status in ARRIVED)
+    return Voice(
+        communication_id=row.voice_id,
+        at=row.voice_at,
+        is_of_event=row.is_of_event,
+        has_arrived=row.voice_status in ARRIVED,
+        is_as_important=row.is_as_important,
+    )
 
 
 def _states() -> Any:
@@ -76,20 +83,22 @@ def _states() -> Any:
 
 
 def _last_voice() -> Any:
-    """What another automation said last; what it said of the same event counts before the rest."""
-    other, where = _others("spoken")
-    is_of_event = (other.c.cause[-1].astext == _communications.c.cause[-1].astext).label(
+    """What another automation said last within the gap; of the same event before all else."""
+    other = _Other.named("spoken")
+    is_of_event = (other.text.cause[-1].astext == _communications.c.cause[-1].astext).label(
         "is_of_event"
     )
+    gap = func.make_interval(0, 0, 0, 0, 0, _clinics.c.voice_gap_minutes)
     return (
-        select(
-            other.c.id.label("voice_id"),
-            other.c.taken_at.label("voice_at"),
-            other.c.status.label("voice_status"),
+        other.select(
+            other.text.id.label("voice_id"),
+            other.text.taken_at.label("voice_at"),
+            other.text.status.label("voice_status"),
             is_of_event,
+            (other.whole.priority <= _automations.c.priority).label("is_as_important"),
         )
-        .where(where, other.c.status.in_(SPOKEN), other.c.taken_at.is_not(None))
-        .order_by(is_of_event.desc(), other.c.taken_at.desc())
+        .where(other.text.status.in_(SPOKEN), other.text.taken_at > bindparam("now") - gap)
+        .order_by(is_of_event.desc(), other.text.taken_at.desc())
         .limit(1)
         .lateral("voice")
     )
@@ -100,45 +109,60 @@ def _rival() -> Any:
 
     Ranks are in one order, so of several that are due at once there is always one that goes.
     """
-    other, where = _others("rival")
-    passage, whole = _enrollments.alias("rival_passage"), _automations.alias("rival_automation")
-    its = and_(passage.c.clinic_id == other.c.clinic_id, passage.c.id == other.c.origin_id)
-    theirs = and_(whole.c.clinic_id == other.c.clinic_id, whole.c.id == passage.c.automation_id)
-    goes_first = tuple_(whole.c.priority, other.c.id) < tuple_(
+    other = _Other.named("rival")
+    goes_first = tuple_(other.whole.priority, other.text.id) < tuple_(
         _automations.c.priority, _communications.c.id
     )
     return (
-        select(other.c.id.label("rival_id"))
-        .join(passage, its)
-        .join(whole, theirs)
-        .where(where, other.c.status == "queued", other.c.due_at <= bindparam("now"), goes_first)
+        other.select(other.text.id.label("rival_id"))
+        .where(other.text.status == "queued", other.text.due_at <= bindparam("now"), goes_first)
         .limit(1)
         .lateral("rival")
     )
 
 
-def _others(name: str) -> tuple[Any, Any]:
-    """Return what other automations wrote to the person by this channel, at any address."""
-    other, c = _communications.alias(name), _communications.c
-    passage = _enrollments.alias(f"{name}_origin")
-    is_ours = (
-        select(passage.c.id)
-        .where(
-            passage.c.clinic_id == other.c.clinic_id,
-            passage.c.id == other.c.origin_id,
-            passage.c.automation_id == _automations.c.id,
+@dataclass(frozen=True)
+class _Other:
+    """What other automations wrote to the person by this channel, at any of the addresses."""
+
+    texts: Any
+    passages: Any
+    automations: Any
+
+    @classmethod
+    def named(cls, name: str) -> "_Other":
+        return cls(
+            _communications.alias(name),
+            _enrollments.alias(f"{name}_passage"),
+            _automations.alias(f"{name}_automation"),
         )
-        .correlate(other, _automations)
-        .exists()
-    )
-    return other, and_(
-        other.c.clinic_id == c.clinic_id,
-        or_(other.c.address_id == c.address_id, other.c.contact_id == c.contact_id),
-        other.c.direction == "out",
-        other.c.channel == c.channel,
-        other.c.origin_kind == ORIGIN,
-        ~is_ours,
-    )
+
+    @property
+    def text(self) -> Any:
+        return self.texts.c
+
+    @property
+    def whole(self) -> Any:
+        return self.automations.c
+
+    def select(self, *columns: Any) -> Any:
+        c, text, passage, whole = _communications.c, self.text, self.passages.c, self.whole
+        its = and_(passage.clinic_id == text.clinic_id, passage.id == text.origin_id)
+        theirs = and_(whole.clinic_id == text.clinic_id, whole.id == passage.automation_id)
+        return (
+            select(*columns)
+            .select_from(self.texts)
+            .join(self.passages, its)
+            .join(self.automations, theirs)
+            .where(
+                text.clinic_id == c.clinic_id,
+                or_(text.address_id == c.address_id, text.contact_id == c.contact_id),
+                text.direction == "out",
+                text.channel == c.channel,
+                text.origin_kind == ORIGIN,
+                whole.id != _automations.c.id,
+            )
+        )
 
 
 _STATES = _states()

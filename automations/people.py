@@ -153,6 +153,9 @@ def move_people(
     rows = [row for row in rows if row.id not in leaving and row.dead_at is None]
     if rows:
         void_texts(uow, ORIGIN, dict.fromkeys((row.id for row in rows), "step_skipped"))
+        # One that was queued while we waited for the locks may have been taken since.
+        leaving = _with_text_on_its_way(uow, rows)
+        rows = [row for row in rows if row.id not in leaving]
     # A number is used once: what the step queues has a key of its own.
     again: Any = {"occurrence": _enrollments.c.occurrence + 1, "awaits": None}
     again |= {"listens": None, "listens_until": None, "hears_from": uow.now}

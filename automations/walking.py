@@ -220,9 +220,8 @@ def _resting(at: Standing, place: Place, taken: tuple[Taken, ...], now: datetime
             key = key_of(at.id, last.step, last.occurrence)
             return replace(where, due_at=now + LOOK_AGAIN, awaits=key)
         case Listen(event=event, until=until):
-            # What came before this wait began is looked for at once, by the next pass.
-            due_at = until if since == now else now
-            return replace(where, step=place.position, due_at=due_at, listens=event, until=until)
+            # What came before this wait began, or while it is written, the next pass looks for.
+            return replace(where, step=place.position, due_at=now, listens=event, until=until)
         case _:
             raise AssertionError("a pass rests on a wait or an end")
 

@@ -19,6 +19,16 @@ ANSWERS = "ix_events_answers"
 
 
 def upgrade() -> None:
+    # First: what was written before it would stay behind if it gave up.
+    with op.get_context().autocommit_block():
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {ANSWERS}")  # half made, by one who died
+        op.create_index(
+            ANSWERS,
+            "events",
+            ["clinic_id", "order_key", "seq"],
+            postgresql_concurrently=True,
+            postgresql_where=sa.text("name = 'text.received'"),
+        )
     for column in (
         sa.Column("last_step", sa.Integer()),
         sa.Column("hears_from", sa.DateTime(timezone=True)),
@@ -39,12 +49,3 @@ def upgrade() -> None:
     )
     for statement in tenancy.rls_statements("assignment_turns"):
         op.execute(statement)
-    with op.get_context().autocommit_block():
-        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {ANSWERS}")  # half made, by one who died
-        op.create_index(
-            ANSWERS,
-            "events",
-            ["clinic_id", "order_key", "seq"],
-            postgresql_concurrently=True,
-            postgresql_where=sa.text("name = 'text.received'"),
-        )

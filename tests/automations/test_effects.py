@@ -395,6 +395,37 @@ def test_one_that_is_stopped_in_the_same_chunk_does_nothing_more(
     assert not [one for one in practice.step_runs() if one.enrollment_id in ended and one.step > 0]
 
 
+def test_one_that_is_stopped_does_not_come_back_whichever_was_first_in_the_chunk(
+    practice: Practice, clock: Clock
+) -> None:
+    wait = {"kind": "wait_for", "minutes": 5}
+    practice.publish("B", CREATED, wait, SEND, HOUR, exits=["won"])
+    practice.publish("A", CREATED, wait, stop("B"), HOUR, exits=["won"])
+    practice.enter(8)
+    practice.work()
+    clock.advance(minutes=6)
+    [claim] = practice.claim("enrollments")
+    assert len(claim.ids) == 16
+
+    advance(practice.runtime, claim)
+
+    stopped = {(one.state, one.exit_reason) for one in practice.enrollments("B")}
+    assert stopped == {("ended", "stopped_by_other")}
+    assert practice.texts() == []
+    assert {one.state for one in practice.enrollments("A")} == {"live"}
+
+
+def test_whoever_moved_before_a_late_start_is_not_followed_up(practice: Practice) -> None:
+    practice.publish("A", {"kind": "tag_added", "tag": "VIP"}, SEND, exits=["booked"])
+    lead_id = practice.lead(practice.person())
+    practice.do(tag_lead, lead_id, "VIP")
+    practice.move(lead_id, "Booked")
+    practice.work()
+
+    assert [one.exit_reason for one in practice.enrollments("A")] == ["booked"]
+    assert practice.texts() == []
+
+
 def test_who_stops_the_own_sequence_leaves_it(practice: Practice) -> None:
     practice.publish("A", CREATED, HOUR)
     enrolled(practice, stop("A"), SEND)

@@ -71,7 +71,9 @@ any_facts = st.builds(
     replied_ago=st.none() | st.timedeltas(timedelta(), timedelta(days=8)),
     answers=st.none() | st.timedeltas(timedelta(), timedelta(minutes=30)),
     voice=st.none()
-    | st.tuples(st.timedeltas(timedelta(), timedelta(days=1)), st.booleans(), st.booleans()),
+    | st.tuples(
+        st.timedeltas(timedelta(), timedelta(days=1)), st.booleans(), st.booleans(), st.booleans()
+    ),
     is_outranked=st.booleans(),
     gap=st.timedeltas(timedelta(), timedelta(hours=12)),
     communication_id=st.uuids(),

@@ -40,6 +40,7 @@ def test_a_write_in_one_process_is_told_by_the_others_stream(
         listening(webs.two.url, cookie, "board") as board,
         listening(webs.two.url, stranger, "board") as other,
     ):
+        board.until("board")  # All of it, once the process hears.
         lead_id = webs.ask()
         board.until("board", str(lead_id))
         with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
@@ -65,6 +66,7 @@ def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
 def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
     cookie = webs.cookie()
     with listening(webs.two.url, cookie, "board") as board:
+        board.until("board")
         lead_id = webs.ask()
         board.until("board", str(lead_id))
     with listening(webs.two.url, cookie, "board", age=30) as again:
@@ -75,8 +77,8 @@ def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
 def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
     cookie = webs.cookie()
     lead_id = webs.ask()
-    with listening(webs.two.url, cookie, "board", age=0) as board:
-        board.until("board")  # The process begins to hear.
+    with listening(webs.two.url, cookie, "board") as board:
+        board.until("board")  # It is told of everything once, when the process hears.
         webs.valkey.stop()
         assert move(webs, cookie, lead_id, "Contacted").status_code == 303
         assert webs.two.get("/pipeline", cookie).status_code == 200

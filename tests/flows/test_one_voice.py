@@ -136,3 +136,43 @@ def test_an_answer_to_what_they_just_wrote_does_not_wait(house: House, drain: Dr
     house.receive("Do you have time on Friday?")
     drain()
     assert becomes(house) == {"One": ("sent", None), "Two": ("sent", None)}
+
+
+def test_what_is_more_important_is_not_dropped_for_an_offer(house: House, drain: Drain) -> None:
+    publish(house, "Offer", ASKS, TEXT)
+    publish(house, "Visit", ASKS, {"kind": "wait_for", "minutes": 5}, TEXT, exits=[])
+    only(house, "Offer", "Visit")
+    rank(house, "Offer", MARKETING)
+    rank(house, "Visit", APPOINTMENT)
+    house.set_clock("2027-02-02 09:00")
+    house.ask()
+    drain()
+    house.runtime.clock.advance(minutes=6)
+    drain()
+    assert becomes(house)["Visit"] == ("queued", "other_voice")
+    house.runtime.clock.advance(hours=4)
+    drain()
+    assert becomes(house)["Visit"] == ("sent", None)
+
+
+def test_what_was_said_long_ago_hides_nothing_that_was_said_just_now(
+    house: House, drain: Drain
+) -> None:
+    later = {"kind": "wait_for", "days": 1}
+    publish(house, "One", ASKS, TEXT, exits=[])
+    publish(house, "Two", ASKS, later, TEXT, exits=[])
+    publish(house, "Three", MOVES, TEXT, exits=[])
+    only(house, "One", "Two", "Three")
+    house.set_clock("2027-02-02 10:00")
+    lead_id = house.ask()
+    drain()
+    house.runtime.clock.advance(hours=23, minutes=55)
+    house.move(lead_id, "Contacted")
+    drain()
+    house.runtime.clock.advance(minutes=10)
+    drain()
+    assert becomes(house) == {
+        "One": ("sent", None),
+        "Two": ("queued", "other_voice"),
+        "Three": ("sent", None),
+    }

@@ -88,7 +88,9 @@ def _recent_voice(facts: Facts) -> Voice | None:
 def _is_spoken_for(facts: Facts) -> bool:
     """Whether another automation has just told the person about the very same event."""
     voice = _recent_voice(facts)
-    return voice is not None and voice.is_of_event and voice.has_arrived
+    if voice is None or not voice.is_as_important:
+        return False
+    return voice.is_of_event and voice.has_arrived
 
 
 def _by_voice(facts: Facts) -> Defer | Block | None:
@@ -103,7 +105,7 @@ def _by_voice(facts: Facts) -> Defer | Block | None:
     voice = _recent_voice(facts)
     if voice is None or facts.is_answer:
         return None
-    if voice.is_of_event:
+    if voice.is_of_event and not voice.has_arrived:
         return Defer(min(facts.now + OUTRANKED_FOR, voice.at + facts.gap), "other_voice")
     return _opening(facts, voice.at + facts.gap, "other_voice")
 

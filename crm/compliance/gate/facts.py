@@ -50,13 +50,14 @@ class Voice:
     """The last text to a person that another automation sent: which, when, and how sure.
 
     `is_of_event`: it belongs to the very event that this text belongs to. `has_arrived`: its
-    provider took it.
+    provider took it. `is_as_important`: its automation is as important as this text's, or more.
     """
 
     communication_id: UUID
     at: datetime
     is_of_event: bool
     has_arrived: bool
+    is_as_important: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
