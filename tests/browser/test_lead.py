@@ -1,5 +1,6 @@
 """A lead's page in a real browser: answered, called and noted by mouse, keys and touch."""
 
+import json
 import random
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from crm.messaging.segments import measure
 from tests.browser.hands import Hands
@@ -21,6 +22,8 @@ from tests.support.chromium import needs_chromium, open_page
 pytestmark = [pytest.mark.browser, needs_chromium]
 
 people = count(142)
+FRESH = re.compile(r"/leads/[\w-]+/fresh")
+STREAM = re.compile(r"/events\?")
 
 
 def ask(info: dict[str, Any], phone: str = "") -> str:
@@ -139,6 +142,32 @@ def test_a_lead_is_moved_where_it_is_read_and_back_by_a_key(lead_page: Page) -> 
     expect(page.get_by_text("Back in New.")).to_be_visible()
     expect(here).to_have_text("New")
     assert page.evaluate("history.length") == entries
+
+
+def test_an_answer_from_before_a_move_does_not_stay_before_the_eyes(lead_page: Page) -> None:
+    page, url = lead_page, lead_page.url
+    page.goto("about:blank")
+    lead_id = url.rpartition("/")[2]
+    news = iter([{"changed": {f"lead-{lead_id}": []}}])
+    late: list[tuple[Route, APIResponse]] = []
+
+    def tell(route: Route) -> None:
+        """Tell of one thing, and afterwards that the stream lives."""
+        body = f"data: {json.dumps(next(news, {}))}\n\n"
+        route.fulfill(body=body, content_type="text/event-stream")
+
+    page.route(STREAM, tell)
+    page.route(FRESH, lambda route: late.append((route, route.fetch())), times=1)
+    page.goto(url)
+    until(lambda: bool(page.title() and late))
+    stages = page.get_by_role("list", name="Stages")
+    stages.get_by_role("button", name="Considering").click()
+    here = stages.locator("[aria-current=step]")
+    expect(here).to_have_text("Considering")
+    [(route, answer)] = late
+    with page.expect_request(FRESH):
+        route.fulfill(response=answer)
+    expect(here).to_have_text("Considering")
 
 
 def test_what_is_taken_back_on_the_timeline_is_offered_no_longer(lead_page: Page) -> None:

@@ -95,6 +95,7 @@
   let telling = 0;
   let toldAt = 0;
   let isTelling = false;
+  let lastTold = [];
 
   function note(topic, ids) {
     const known = untold.get(topic);
@@ -109,21 +110,32 @@
   let asking = 0;
   const isForNews = ({ triggeringEvent }) => triggeringEvent?.type.startsWith("live:");
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-    if (!isForNews(detail.requestConfig)) return;
-    asking += 1;
     // The request says itself that it ended: what htmx says of it is lost with the region that
     // asked, if another answer took that region's place.
-    detail.xhr.addEventListener("loadend", () => {
-      asking -= 1;
-      if (untold.size) telling ||= setTimeout(tell, SOON);
-    });
+    if (isForNews(detail.requestConfig)) {
+      asking += 1;
+      detail.xhr.addEventListener("loadend", answered);
+    } else if (detail.requestConfig.verb !== "get") {
+      detail.xhr.addEventListener("loadend", wrote);
+    }
   });
+
+  function answered() {
+    asking -= 1;
+    if (untold.size) telling ||= setTimeout(tell, SOON);
+  }
+
+  // What was asked before something was written may be answered after it, with what was before.
+  function wrote() {
+    if (asking) for (const topic of lastTold) note(topic, []);
+  }
 
   function tell() {
     telling = 0;
     if (asking) return;
     toldAt = Date.now();
     const now = [...untold];
+    lastTold = [...untold.keys()];
     untold.clear();
     isTelling = true;
     for (const [topic, ids] of now) {
