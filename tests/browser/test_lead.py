@@ -148,7 +148,7 @@ def test_an_answer_from_before_a_move_does_not_stay_before_the_eyes(lead_page: P
     page, url = lead_page, lead_page.url
     page.goto("about:blank")
     lead_id = url.rpartition("/")[2]
-    news = iter([{"changed": {f"lead-{lead_id}": []}}])
+    news: Iterator[dict[str, Any]] = iter([{"changed": {f"lead-{lead_id}": []}}])
     late: list[tuple[Route, APIResponse]] = []
 
     def tell(route: Route) -> None:
