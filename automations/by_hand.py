@@ -44,22 +44,53 @@ def skip_step(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollme
     """
     passage = _held(uow, enrollment_id)
     _check(passage, occurrence)
-    program = _program(uow, passage)
+    if passage.awaits is not None and not void_texts(uow, ORIGIN, {passage.id: "step_skipped"}):
+        raise NothingToSkip
+    if not pass_over(uow, [passage]):
+        raise NothingToSkip
+    return passage
+
+
+def pass_over(uow: UnitOfWork, passages: Sequence[Enrollment]) -> int:
+    """Let locked passages go on without their next step; return how many had one.
+
+    Of those that wait for a text, it must have been voided.
+    """
+    parsed = definitions(uow, {one.version_id for one in passages})
+    runs = [(one, _pass_over(uow, one, parsed[one.version_id].program)) for one in passages]
+    passed = [(passage, run) for passage, run in runs if run is not None]
+    uow.session.add_all(run for _passage, run in passed)
+    uow.session.flush()
+    uow.emit(
+        StepTaken(enrollment_id=one.id, step_run_id=run.id, kind=run.kind, **_about(one))
+        for one, run in passed
+    )
+    return len(passed)
+
+
+def _pass_over(uow: UnitOfWork, passage: Enrollment, program: Program) -> StepRun | None:
     step = passage.step
     if passage.awaits is not None:
         step = step_of(passage.awaits)
-        _void_awaited(uow, passage)
+        passage.awaits = None
+        _go_on(uow, passage)
     elif step >= len(program):
-        raise NothingToSkip
+        return None
     else:
         # With all that its branches hold.
         passage.step = program[step].next
         if passage.listens is not None:
             _stop_waiting(uow, passage)
     passage.occurrence += 1
-    uow.session.flush()
-    _record(uow, passage, step, program[step].step.kind)
-    return passage
+    return StepRun(
+        clinic_id=uow.clinic_id,
+        enrollment_id=passage.id,
+        step=step,
+        occurrence=passage.occurrence - 1,
+        kind=program[step].step.kind,
+        outcome={"skipped": SKIPPED},
+        at=uow.now,
+    )
 
 
 def undo_skip(uow: UnitOfWork, enrollment_id: UUID, occurrence: int) -> Enrollment:
@@ -170,14 +201,6 @@ def _awaited(uow: UnitOfWork, passage: Enrollment, column: str) -> Any:
     )
 
 
-def _void_awaited(uow: UnitOfWork, passage: Enrollment) -> None:
-    """Withdraw the text it waits for, and let it go on at once; what is on its way is not."""
-    if not void_texts(uow, ORIGIN, {passage.id: "step_skipped"}):
-        raise NothingToSkip
-    passage.awaits = None
-    _go_on(uow, passage)
-
-
 def _stop_waiting(uow: UnitOfWork, passage: Enrollment) -> None:
     """Let it wait for its event no longer, and go on at once."""
     passage.listens = passage.listens_until = None
@@ -189,19 +212,6 @@ def _go_on(uow: UnitOfWork, passage: Enrollment) -> None:
     passage.due_at = uow.now
     passage.lease_until = uow.reserved_until
     uow.ring("enrollments", [passage.id])
-
-
-def _record(uow: UnitOfWork, passage: Enrollment, step: int, kind: str) -> None:
-    run = StepRun(
-        enrollment_id=passage.id,
-        step=step,
-        occurrence=passage.occurrence - 1,
-        kind=kind,
-        outcome={"skipped": SKIPPED},
-        at=uow.now,
-    )
-    uow.add(run)
-    uow.emit(StepTaken(enrollment_id=passage.id, step_run_id=run.id, kind=kind, **_about(passage)))
 
 
 def _about(passage: Enrollment) -> dict[str, UUID | None]:

@@ -1,6 +1,6 @@
 """Who is in a sequence, and what is done to several of them at once: a few statements for all."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from automations.by_hand import pass_over
 from automations.enrollments import ORIGIN, end_enrollments
 from automations.events import EnrollmentPaused, EnrollmentResumed
 from automations.models import Enrollment, SequenceVersion
@@ -52,6 +53,7 @@ class PersonShown:
     due_at: datetime | None
     is_resting: bool
     is_stuck: bool
+    occurrence: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def _page(uow: UnitOfWork, automation_id: UUID, after: UUID | None) -> Any:
         *(col(Enrollment.id), col(Enrollment.lead_id), col(Enrollment.subject_id)),
         *(col(Enrollment.version_id), col(Enrollment.step), col(Enrollment.last_step)),
         *(col(Enrollment.due_at), col(Enrollment.awaits), col(Enrollment.paused_at)),
-        *(col(Enrollment.dead_at), col(SequenceVersion.number), col(person.name)),
+        *(col(Enrollment.dead_at), col(Enrollment.occurrence)),
+        *(col(SequenceVersion.number), col(person.name)),
     )
     query: Any = select(*columns).join_from(Enrollment, SequenceVersion, version)
     return (
@@ -110,6 +113,7 @@ def _person(row: Any, definition: Any, names: Names) -> PersonShown:
         due_at=row.due_at if row.awaits is None else None,
         is_resting=row.paused_at is not None,
         is_stuck=row.dead_at is not None,
+        occurrence=row.occurrence,
     )
 
 
@@ -137,6 +141,26 @@ def resume_people(uow: UnitOfWork, automation_id: UUID, ids: Collection[UUID]) -
     return len(rows)
 
 
+def skip_people(uow: UnitOfWork, automation_id: UUID, seen: Mapping[UUID, int]) -> int:
+    """Let these passages go on without their next step, or the one whose text or event is awaited.
+
+    `seen` tells at which occurrence each was looked at: who has gone on since stays. Return how
+    many skipped a step.
+    """
+    rows = [row for row in _held(uow, automation_id, seen) if row.occurrence == seen[row.id]]
+    rows = [row for row in rows if row.dead_at is None]
+    awaiting = [row for row in rows if row.awaits is not None]
+    if awaiting:
+        void_texts(uow, ORIGIN, dict.fromkeys((row.id for row in awaiting), "step_skipped"))
+    # Whose text is at the provider, or has just been settled, goes on by itself.
+    leaving = {row.id for row in awaiting} - _with_text(uow, awaiting, "voided")
+    ids = [row.id for row in rows if row.id not in leaving]
+    query = select(Enrollment).where(
+        col(Enrollment.clinic_id) == uow.clinic_id, among(col(Enrollment.id), ids)
+    )
+    return pass_over(uow, uow.session.scalars(query).all() if ids else [])
+
+
 def move_people(
     uow: UnitOfWork, automation_id: UUID, ids: Collection[UUID], version_id: UUID, place: int
 ) -> int:
@@ -149,12 +173,12 @@ def move_people(
     if version.automation_id != automation_id or not 0 <= place < len(program):
         raise NoSuchStep
     rows = [row for row in _held(uow, automation_id, ids) if row.version_id == version.id]
-    leaving = _with_text_on_its_way(uow, rows)
+    leaving = _with_text(uow, rows, *_ON_ITS_WAY)
     rows = [row for row in rows if row.id not in leaving and row.dead_at is None]
     if rows:
         void_texts(uow, ORIGIN, dict.fromkeys((row.id for row in rows), "step_skipped"))
         # One that was queued while we waited for the locks may have been taken since.
-        leaving = _with_text_on_its_way(uow, rows)
+        leaving = _with_text(uow, rows, *_ON_ITS_WAY)
         rows = [row for row in rows if row.id not in leaving]
     # A number is used once: what the step queues has a key of its own.
     again: Any = {"occurrence": _enrollments.c.occurrence + 1, "awaits": None}
@@ -169,7 +193,7 @@ def _those(uow: UnitOfWork, automation_id: UUID, ids: Collection[UUID]) -> Seque
     c = _enrollments.c
     columns = (c.id, c.contact_id, c.lead_id, c.subject_id, c.automation_id, c.version_id, c.awaits)
     return uow.session.execute(
-        select(*columns, c.paused_at, c.dead_at)
+        select(*columns, c.occurrence, c.paused_at, c.dead_at)
         .where(
             c.clinic_id == uow.clinic_id,
             among(c.id, sorted(set(ids))),
@@ -201,14 +225,15 @@ def _held(uow: UnitOfWork, automation_id: UUID, ids: Collection[UUID]) -> Sequen
     return _those(uow, automation_id, ids)
 
 
-def _with_text_on_its_way(uow: UnitOfWork, rows: Sequence[Any]) -> set[UUID]:
+def _with_text(uow: UnitOfWork, rows: Sequence[Any], *statuses: str) -> set[UUID]:
+    """Return those of the passages whose awaited text is in one of these states."""
     said = _communications.c
     awaited = [row.awaits for row in rows if row.awaits is not None]
     return set(
         uow.session.scalars(
             select(said.origin_id).where(
                 and_(said.clinic_id == uow.clinic_id, among(said.dedupe_key, awaited)),
-                said.status.in_(_ON_ITS_WAY),
+                said.status.in_(statuses),
             )
         )
     )

@@ -1,5 +1,6 @@
 """Who is in a sequence, a page at a time, and what is done to several of them at once."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -22,11 +23,16 @@ from crm.web.templating import render
 router = APIRouter(prefix="/sequences/{automation_id}/people", include_in_schema=False)
 
 
+Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:\d{1,9}$")]
+"""`<enrollment id>:<occurrence>`, as the page showed it."""
+
+
 class PeopleForm(FormModel):
     """Some of the people in a sequence, what is done to them, and the step that they go on with."""
 
     enrollment_id: Annotated[list[UUID], Field(max_length=people.PAGE, default_factory=list)]
-    do: Literal["pause", "resume", "move", "remove"] = "pause"
+    seen: Annotated[list[Seen], Field(max_length=people.PAGE, default_factory=list)]
+    do: Literal["pause", "resume", "skip", "move", "remove"] = "pause"
     sequence_version_id: OptionalId = None
     place: Annotated[int, Field(ge=0, le=1000)] = 0
 
@@ -56,7 +62,7 @@ def show(
 def treat(
     request: Request, uow: ClinicUow, automation_id: UUID, form: Annotated[PeopleForm, Form()]
 ) -> Response:
-    """Pause, resume, move or remove those who are marked."""
+    """Pause, resume, skip a step of, move or remove those who are marked."""
     uow.get(Automation, automation_id)
     ids = form.enrollment_id
     if not ids:
@@ -68,6 +74,9 @@ def treat(
         case "resume":
             number = people.resume_people(uow, automation_id, ids)
             said = ngettext("%(num)s person goes on.", "%(num)s people go on.", number)
+        case "skip":
+            number = people.skip_people(uow, automation_id, _seen(form))
+            said = ngettext("%(num)s person skips a step.", "%(num)s people skip a step.", number)
         case "remove":
             number = people.remove_people(uow, automation_id, ids)
             said = ngettext("%(num)s person left it.", "%(num)s people left it.", number)
@@ -83,3 +92,10 @@ def treat(
         still = ngettext("%(num)s stayed as they were.", "%(num)s stayed as they were.", left)
         said = f"{said} {still}"
     return see_other(request, "automations:people", automation_id=automation_id, message=said)
+
+
+def _seen(form: PeopleForm) -> Mapping[UUID, int]:
+    """Return the occurrence at which the page showed each of those who are marked."""
+    pairs = (one.split(":") for one in form.seen)
+    known = {UUID(enrollment_id): int(occurrence) for enrollment_id, occurrence in pairs}
+    return {one: known[one] for one in form.enrollment_id if one in known}

@@ -12,7 +12,9 @@ from automations.people import (
     people_in,
     remove_people,
     resume_people,
+    skip_people,
 )
+from crm.core.clock import Clock
 from tests.automations.conftest import CREATED, DAY, HOUR, SEND, Practice
 
 
@@ -82,3 +84,32 @@ def test_several_rest_go_on_and_leave(practice: Practice) -> None:
     assert len(practice.texts()) == 1
     other = practice.publish("B", CREATED, DAY)
     assert practice.do(remove_people, other.id, ids) == 0
+
+
+def test_several_skip_what_comes_next_and_nobody_twice(practice: Practice, clock: Clock) -> None:
+    automation, ids = entered(practice, SEND, DAY, SEND, people=4)
+    seen = {one.id: one.occurrence for one in practice.enrollments("A")}
+    on_its_way = practice.texts()[0]
+    practice.settle(on_its_way, "sending")
+    leaving = on_its_way.origin_id
+    assert practice.do(skip_people, automation.id, seen) == 3
+    assert practice.do(skip_people, automation.id, seen) == 0
+    assert {text.status for text in practice.texts()} == {"sending", "voided"}
+    practice.work()
+    # They wait for the day now; the next to be skipped is the second text.
+    waiting = {one.id: one.occurrence for one in practice.enrollments("A") if one.id != leaving}
+    assert practice.do(skip_people, automation.id, waiting) == 3
+    clock.advance(days=2)
+    practice.work()
+    assert len(practice.texts()) == 4
+    skipped = [one.step for one in practice.step_runs() if one.outcome.get("skipped") == "by_hand"]
+    assert sorted(skipped) == [0, 0, 0, 2, 2, 2]
+    assert len(ids) == 4
+
+
+def test_as_many_as_a_page_holds_skip_by_a_few_statements(practice: Practice) -> None:
+    automation, _ids = entered(practice, SEND, DAY, people=3)
+    seen = {one.id: one.occurrence for one in practice.enrollments("A")}
+    first = dict([seen.popitem()])
+    one = practice.statements(lambda: practice.do(skip_people, automation.id, first))
+    assert practice.statements(lambda: practice.do(skip_people, automation.id, seen)) <= one
