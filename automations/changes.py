@@ -54,6 +54,9 @@ OTHERS: Mapping[str, str] = {
     "exits": N_("Ends early when"),
     "reentry": N_("Entering again"),
     "importance": N_("Importance"),
+    "sends_from": N_("Sends from"),
+    "sends_until": N_("Sends until"),
+    "sends_on": N_("Sends on"),
 }
 
 
@@ -130,8 +133,9 @@ def _differs(name: str, live: Mapping[str, Any], document: Mapping[str, Any]) ->
         ]
     if name == "trigger":
         return _own(live.get(name) or {}) != _own(document.get(name) or {})
-    if name == "exits":
-        return set(live.get(name) or ()) != set(document.get(name) or ())
+    if name in ("exits", "sends_on"):
+        usual = SequenceDefinition.model_fields[name].default
+        return set(live.get(name, usual)) != set(document.get(name, usual))
     return bool(live.get(name) != document.get(name))
 
 

@@ -1,17 +1,20 @@
 """What an automation is: one strict document of a trigger, conditions, exits and typed steps."""
 
 from collections.abc import Iterable, Mapping
+from datetime import time
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from automations.conditions import AnyCondition
 from automations.facts import Group
 from automations.program import DEEPEST, MOST_STEPS, Program, compile_steps, outline
 from automations.steps import AnyStep
+from automations.times import WEEKDAYS, TimeOfDay, Weekday
 from automations.triggers import AnyTrigger
+from crm.compliance import quiet_hours
 from crm.core.errors import N_, Invalid
 from crm.web.forms import InputModel
 from crm.web.language import _
@@ -23,6 +26,9 @@ DEFAULT_EXITS: tuple[ExitCode, ...] = ("replied", "booked", "won", "lost", "opte
 
 Importance = Literal["appointment", "reply", "follow_up", "marketing"]
 """Whose text goes first where several sequences are about to write to one person."""
+
+OUT_OF_ORDER = N_("It ends before it begins: take a later hour.")
+NO_FULL_HOUR = N_("Take a full hour, such as 09:00.")
 
 Reentry = Literal["never", "after_end", "restart"]
 """May somebody enter again: never, once the last passage has ended, or at once, ending that one."""
@@ -52,7 +58,11 @@ class InvalidDefinition(Invalid):
 
 
 class SequenceDefinition(InputModel):
-    """A trigger, conditions, exits, re-entry, importance and at most 50 steps of a version."""
+    """A trigger, conditions, exits, re-entry, importance, hours and at most 50 steps of a version.
+
+    What it sends leaves only from `sends_from` to `sends_until` of the days `sends_on`, by the
+    clocks where the person may be, and within the hours of the law and of the clinic.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
     trigger: AnyTrigger
@@ -60,12 +70,44 @@ class SequenceDefinition(InputModel):
     exits: tuple[ExitCode, ...] = DEFAULT_EXITS
     reentry: Reentry = "after_end"
     importance: Importance = "follow_up"
+    sends_from: TimeOfDay | None = None
+    sends_until: TimeOfDay | None = None
+    sends_on: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=MOST_STEPS)]
 
     @field_validator("exits")
     @classmethod
     def _each_once(cls, exits: tuple[ExitCode, ...]) -> tuple[ExitCode, ...]:
         return tuple(code for code in EXIT_CODES if code in exits)
+
+    @field_validator("sends_on")
+    @classmethod
+    def _days_in_order(cls, days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
+        return tuple(day for day in WEEKDAYS if day in days)
+
+    @field_validator("sends_from", "sends_until")
+    @classmethod
+    def _full_hour(cls, at: time | None) -> time | None:
+        if at is not None and at != time(at.hour):
+            raise ValueError(NO_FULL_HOUR)
+        return at
+
+    @field_validator("sends_until")
+    @classmethod
+    def _in_order(cls, until: time | None, info: ValidationInfo) -> time | None:
+        begins = info.data.get("sends_from")
+        if until is not None and until <= (begins or time()):
+            raise ValueError(OUT_OF_ORDER)
+        return until
+
+    @property
+    def week(self) -> quiet_hours.Week | None:
+        """The hours of each day, Monday first, in which it sends; None where all are."""
+        start = self.sends_from.hour if self.sends_from else 0
+        end = self.sends_until.hour if self.sends_until else 24
+        if (start, end, self.sends_on) == (0, 24, WEEKDAYS):
+            return None
+        return tuple((start, end) if day in self.sends_on else (0, 0) for day in WEEKDAYS)
 
     @cached_property
     def program(self) -> Program:

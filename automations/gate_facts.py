@@ -42,6 +42,7 @@ def origin_facts(
         row.id: {
             "is_origin_live": row.state == "live" or row.exit_reason == FINISHED,
             "is_origin_paused": row.automation == "paused" or row.paused_at is not None,
+            "origin_week": row.week and tuple((start, end) for start, end in row.week),
             "gap": timedelta(minutes=row.voice_gap_minutes),
             "is_outranked": row.rival_id is not None,
             "other_voice": _voice(row),
@@ -70,7 +71,7 @@ def _states() -> Any:
     return (
         select(
             *(c.id, passage.state, passage.exit_reason, passage.paused_at),
-            *(whole.state.label("automation"), _clinics.c.voice_gap_minutes),
+            *(whole.state.label("automation"), whole.week, _clinics.c.voice_gap_minutes),
             *(*voice.c, rival.c.rival_id),
         )
         .join(_enrollments, its)

@@ -39,6 +39,11 @@ class Automation(ClinicScoped, table=True):
         sa_column_kwargs={"server_default": str(FOLLOW_UP)},
         description="Whose text goes first where several are about to write to one person.",
     )
+    week: list[list[int]] | None = Field(
+        default=None,
+        sa_type=JSONB(none_as_null=True),
+        description="The hours of each day, Monday first, in which it sends; of the live version.",
+    )
     created_at: datetime
 
 

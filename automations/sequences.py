@@ -60,6 +60,7 @@ def publish_version(
     automation.name = parsed.name
     automation.trigger_kind = parsed.trigger.kind
     automation.priority = PRIORITIES[parsed.importance]
+    automation.week = None if parsed.week is None else [list(hours) for hours in parsed.week]
     uow.session.flush()
     forget_published(uow)
     return version

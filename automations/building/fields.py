@@ -64,6 +64,12 @@ KNOWN: Mapping[str, Ask] = {
         N_("Importance"),
         N_("Where several sequences are about to write to one person, the most important does."),
     ),
+    "sends_from": Ask(
+        N_("Sends from"),
+        N_("By the clock where the person is. Texts also keep to the clinic's hours."),
+    ),
+    "sends_until": Ask(N_("Sends until")),
+    "sends_on": Ask(N_("Sends on")),
 }
 """What fields of these names ask for, whatever part they belong to."""
 

@@ -21,6 +21,7 @@ TABLE_OF = "2026-11-22"
 """The day as of which the table below was gathered; it is not legal advice."""
 
 _FROM_8, _FROM_9 = (8, 20), (9, 20)
+ALWAYS: Week = ((0, 24),) * 7
 FEDERAL: Week = ((8, 21),) * 7
 """47 CFR 64.1200(c)(1), at the called party's location."""
 
@@ -49,7 +50,11 @@ def states_of(phone: str) -> tuple[str, ...]:
 def week(states: tuple[str, ...], start_hour: int, end_hour: int) -> Week:
     """Return the hours that a clinic's window, federal law and all these states have in common."""
     own = ((start_hour, end_hour),) * 7
-    weeks = [own, FEDERAL, *(STATE_WINDOWS[state] for state in states)]
+    return common(own, FEDERAL, *(STATE_WINDOWS[state] for state in states))
+
+
+def common(*weeks: Week) -> Week:
+    """Return the hours that all these weeks have in common."""
     return tuple(_common([each[day] for each in weeks]) for day in range(7))
 
 

@@ -50,6 +50,7 @@ REASONS: Mapping[str, str] = {
     "suppressed": N_("This number opted out."),
     "no_consent": N_("Nobody agreed to texts at this number."),
     "quiet_hours": N_("It is too early or too late where the patient may be."),
+    "sequence_hours": N_("Its sequence sends at other hours."),
     "hold": N_("The clinic holds all automated texts."),
     "daily_cap": N_("This number got its most texts for a day."),
     "clinic_daily_cap": N_("The clinic sent its most automated texts for a day."),

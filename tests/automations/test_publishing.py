@@ -212,3 +212,29 @@ def test_the_seeds_can_be_published_and_rendered_in_both_languages(practice: Pra
                 said = rendering.check(source).render({"clinic_name": "Riverside", **values})
                 assert "Riverside" in said
                 assert ("Ana" in said) is bool(values)
+
+
+@pytest.mark.parametrize(
+    ("hours", "field"),
+    [
+        ({"sends_from": "09:30"}, "sends_from"),
+        ({"sends_from": "17:00", "sends_until": "09:00"}, "sends_until"),
+        ({"sends_until": "00:00"}, "sends_until"),
+        ({"sends_on": []}, "sends_on"),
+    ],
+)
+def test_hours_that_cannot_be_are_named(
+    practice: Practice, hours: dict[str, Any], field: str
+) -> None:
+    assert list(refused(practice, document(**hours)).fields) == [field]
+
+
+def test_a_sequence_keeps_to_the_hours_of_its_live_version(practice: Practice) -> None:
+    days = ["friday", "monday"]
+    practice.do(load_automation, document(sends_from="09:00", sends_until="17:00", sends_on=days))
+    [version] = versions(practice)
+    assert version.definition["sends_on"] == ["monday", "friday"]
+    [automation] = practice.do(lambda uow: uow.session.scalars(select(Automation)).all())
+    closed = [0, 0]
+    assert automation.week == [[9, 17], closed, closed, closed, [9, 17], closed, closed]
+    assert practice.do(load_automation, document()).week is None

@@ -53,6 +53,7 @@ instants = st.datetimes(
     max_value=NOON.replace(tzinfo=None, year=2028),
     timezones=st.just(UTC),
 )
+hours = st.tuples(st.integers(0, 24), st.integers(0, 24)).map(lambda two: tuple(sorted(two)))
 any_facts = st.builds(
     lambda now, ago, sent_ago, useful_in, replied_ago, answers, voice, **known: Facts(
         now=now,
@@ -75,6 +76,7 @@ any_facts = st.builds(
         st.timedeltas(timedelta(), timedelta(days=1)), st.booleans(), st.booleans(), st.booleans()
     ),
     is_outranked=st.booleans(),
+    origin_week=st.none() | st.tuples(*[hours] * 7),
     gap=st.timedeltas(timedelta(), timedelta(hours=12)),
     communication_id=st.uuids(),
     message_class=st.sampled_from(["care", "marketing", "staff", "system"]),
@@ -122,8 +124,11 @@ def test_nothing_that_must_not_leave_is_allowed(known: Facts) -> None:
         )
         assert len([at for at in known.sent_at if at > known.now - DAY]) < known.daily_cap
         if not known.is_answer:
-            hours = [known.now.astimezone(ZoneInfo(zone)).hour for zone in known.zones]
-            assert all(8 <= hour < 20 for hour in hours)
+            clocks = [known.now.astimezone(ZoneInfo(zone)) for zone in known.zones]
+            assert all(8 <= clock.hour < 20 for clock in clocks)
+            if known.origin_week is not None:
+                today = [(clock.hour, known.origin_week[clock.weekday()]) for clock in clocks]
+                assert all(start <= hour < end for hour, (start, end) in today)
             arrives = known.now + valid_for(known) + CALL_TAKES
             assert all(
                 (arrives - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).hour < 20
@@ -170,6 +175,33 @@ def test_the_gate_says_the_same_of_the_same_facts(known: Facts) -> None:
 )
 def test_what_is_final_is_blocked(known: dict[str, Any], reason: str) -> None:
     assert decide(facts(**known)) == Block(reason)  # type: ignore[arg-type]
+
+
+MORNINGS = (*((9, 12),) * 5, (0, 0), (0, 0))
+"""A sequence that writes on the mornings of working days."""
+
+
+def test_what_a_sequence_keeps_for_its_hours_waits_for_them() -> None:
+    held = decide(facts(origin_week=MORNINGS))
+    assert isinstance(held, Defer)
+    local = held.until.astimezone(ZoneInfo("America/New_York"))
+    assert held.reason == "sequence_hours"
+    assert (local.date() - NOON.date(), local.hour) == (DAY, 9)
+    assert decide(facts(origin_week=MORNINGS, now=NOON - timedelta(hours=1))) == Allow()
+    # At night the law speaks first, and the morning that is waited for suits both.
+    at_night = decide(facts(origin_week=MORNINGS, now=NIGHT))
+    assert isinstance(at_night, Defer)
+    assert at_night.reason == "quiet_hours"
+    assert decide(facts(origin_week=((20, 24),) * 7)) == Block("quiet_hours")
+
+
+def test_an_email_keeps_to_the_hours_of_its_sequence_alone() -> None:
+    email = {"channel": "email", "now": NIGHT}
+    assert decide(facts(**email)) == Allow()
+    assert decide(facts(**email, origin_week=((20, 24),) * 7)) == Allow()
+    held = decide(facts(**email, origin_week=MORNINGS))
+    assert isinstance(held, Defer)
+    assert held.reason == "sequence_hours"
 
 
 def test_a_final_reason_comes_before_a_hold() -> None:

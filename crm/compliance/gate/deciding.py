@@ -157,15 +157,28 @@ def _room_at(
 
 
 def _by_hours(facts: Facts) -> Defer | Block | None:
-    """Hold back what would arrive at night, in any zone where its recipient may be (LAW-20)."""
+    """Hold back what would arrive at night, in any zone where its recipient may be (LAW-20).
+
+    Also what its sequence keeps for other hours.
+    """
     if not facts.has_hours or facts.is_answer:
         return None
-    opening = _opening(facts, facts.now, "quiet_hours")
+    reason: DeferReason = "quiet_hours"
+    if _is_open(facts, facts.lawful_week):
+        if facts.origin_week is None or _is_open(facts, facts.week):
+            return None
+        reason = "sequence_hours"
+    opening = _opening(facts, facts.now, reason)
     if not (isinstance(opening, Defer) and opening.until == facts.now):
         return opening
-    closes = quiet_hours.closing(facts.now, facts.zones, facts.week)
-    # Open, but a text that leaves this late may arrive when it is closed.
-    return None if closes - facts.now >= LEAST_LEFT else _opening(facts, closes, "quiet_hours")
+    return _opening(facts, quiet_hours.closing(facts.now, facts.zones, facts.week), reason)
+
+
+def _is_open(facts: Facts, week: quiet_hours.Week) -> bool:
+    """Whether what leaves now arrives within these hours, as late as it may."""
+    if quiet_hours.earliest_in(facts.now, facts.zones, week) != facts.now:
+        return False
+    return quiet_hours.closing(facts.now, facts.zones, week) - facts.now >= LEAST_LEFT
 
 
 def _opening(facts: Facts, start: datetime, reason: DeferReason) -> Defer | Block:

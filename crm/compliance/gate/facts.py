@@ -32,7 +32,7 @@ ByPerson = Literal[
     "no_postal_address",
 ]
 DeferReason = Literal[
-    ByPerson, "quiet_hours", "daily_cap", "weekly_cap", "outranked", "other_voice"
+    ByPerson, "quiet_hours", "sequence_hours", "daily_cap", "weekly_cap", "outranked", "other_voice"
 ]
 BLOCK_REASONS: tuple[BlockReason, ...] = get_args(BlockReason)
 DEFER_REASONS: tuple[DeferReason, ...] = get_args(DeferReason)
@@ -70,7 +70,8 @@ class Facts:
     text, if that was no keyword. `is_once_more` is the second try of a text that did not arrive
     (TW-44). `overtaken_by` is what made a text for later needless. `other_voice` is what another
     automation said to the person last, `is_outranked` whether a more important one is about to, and
-    `gap` what has to lie between two of them. `zones` are the recipient's
+    `gap` what has to lie between two of them. `origin_week` are the hours that its sequence keeps
+    to, where it has any. `zones` are the recipient's
     plausible ones, `states` those of them that have hours of their own for texts that sell (LAW-21,
     LAW-23).
     """
@@ -102,6 +103,7 @@ class Facts:
     other_voice: Voice | None = None
     is_outranked: bool = False
     gap: timedelta = timedelta()
+    origin_week: quiet_hours.Week | None = None
     start_hour: int = DEFAULT_START_HOUR
     end_hour: int = DEFAULT_END_HOUR
     daily_cap: int = 3
@@ -113,12 +115,26 @@ class Facts:
 
     @property
     def has_hours(self) -> bool:
-        """Whether it may arrive at some hours only: an email wakes nobody (LAW-20 is of calls)."""
-        return self.is_automated and self.channel != "email"
+        """Whether it may arrive at some hours only."""
+        return self.is_automated and (self.wakes or self.origin_week is not None)
+
+    @property
+    def wakes(self) -> bool:
+        """Whether it may wake somebody: an email does not (LAW-20 is of calls)."""
+        return self.channel != "email"
 
     @property
     def week(self) -> quiet_hours.Week:
         """The hours of each day in which it may arrive, by every one of its zones (LAW-21)."""
+        if self.origin_week is None:
+            return self.lawful_week
+        return windows.common(self.lawful_week, self.origin_week)
+
+    @property
+    def lawful_week(self) -> quiet_hours.Week:
+        """Those that the law and the clinic leave, whatever its sequence says."""
+        if not self.wakes:
+            return windows.ALWAYS
         states = self.states if self.message_class == "marketing" else ()
         return windows.week(states, self.start_hour, self.end_hour)
 

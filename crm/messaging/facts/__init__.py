@@ -24,7 +24,10 @@ from crm.messaging.facts.statement import STATEMENT
 VOICE = ("other_voice", "is_outranked", "gap")
 """What whoever knows the automations says of the others that write to the same person."""
 
-TOLD = ("is_origin_live", "is_origin_paused", "is_lead_open", *VOICE)
+ORIGIN = ("origin_week", *VOICE)
+"""What whoever queued a text says of it, beside whether it may still leave."""
+
+TOLD = ("is_origin_live", "is_origin_paused", "is_lead_open", *ORIGIN)
 """What the sources tell of a text, in the gate's names."""
 
 
@@ -78,7 +81,7 @@ def _ask(
             for name in ("is_origin_live", "is_lead_open"):
                 mine[name] = mine.get(name, True) and said.get(name, True)
             mine["booked_at"] = said.get("booked_at") or mine.get("booked_at")
-            mine.update((name, said[name]) for name in VOICE if name in said)
+            mine.update((name, said[name]) for name in ORIGIN if name in said)
             mine["is_origin_paused"] = any(one.get("is_origin_paused") for one in (mine, said))
     return told
 
