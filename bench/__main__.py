@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import idle, intake, moves, pages, steps, waiting, weight
+from bench import idle, intake, moves, pages, replies, steps, waiting, weight
 from bench.house import open_house
 from bench.report import Bar, write
 
@@ -57,17 +57,24 @@ def _pages(wanted: Wanted) -> list[Bar]:
         return pages.measure(house, pages.SMALL if wanted.is_small else pages.FULL, wanted.rounds)
 
 
+def _replies(wanted: Wanted) -> list[Bar]:
+    with open_house() as house:
+        scale = replies.SMALL if wanted.is_small else replies.FULL
+        return replies.measure(house, scale, wanted.rounds)
+
+
 def _weight(wanted: Wanted) -> list[Bar]:
     with open_house() as house:
         return weight.measure(house, wanted.rounds)
 
 
 GROUPS: tuple[tuple[tuple[str, ...], Callable[[Wanted], list[Bar]]], ...] = (
-    (("PF-1", "PF-2"), _steps),
+    (("PF-1", "PF-2", "PF-3"), _steps),
     (("PF-4",), _intake),
     (("PF-6",), _moves),
     (("PF-7",), _waiting),
     (("PF-8",), _pages),
+    (("PF-9",), _replies),
     (("PF-10",), _weight),
     (("PF-11", "PF-13"), _idle),
 )

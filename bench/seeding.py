@@ -80,7 +80,7 @@ def seed_waiting(runtime: Runtime, waiting: Waiting) -> None:
         clinic_id = add_clinic(runtime.database, name=name, timezone=ZONE)
         with without_consumers(runtime).transaction(clinic_id, SYSTEM) as uow:
             automation = furnish(uow, number, follow_up())
-            _enroll(uow, automation, number * waiting.each, waiting.each)
+            enroll(uow, automation, number * waiting.each, waiting.each)
 
 
 def without_consumers(runtime: Runtime) -> Database:
@@ -139,7 +139,8 @@ def _consent(matched: Matched) -> NewConsent:
     )
 
 
-def _enroll(uow: UnitOfWork, automation: Automation, first: int, count: int) -> None:
+def enroll(uow: UnitOfWork, automation: Automation, first: int, count: int) -> None:
+    """Let so many people, numbered from `first`, stand before the text that is measured."""
     leads = add_leads(uow, first, count)
     rows = [_enrollment(uow, automation, lead.id, lead.contact_id) for lead in leads]
     uow.insert(Enrollment, rows)

@@ -1,4 +1,4 @@
-"""A stand-in for Twilio's REST API in its own process, with a ledger of its own.
+"""A stand-in for Twilio's and SendGrid's APIs in its own process, with a ledger of its own.
 
 `python -m tests.fakes.provider --port 0 --ledger FILE` prints `ready PORT` and serves on
 loopback until SIGTERM. `ProviderStandIn` starts and reads it from a test or a bench.
@@ -25,6 +25,7 @@ from tests.fakes.provider_callbacks import Callbacks, signed_post
 from tests.fakes.provider_http import HttpConnection
 from tests.fakes.provider_ledger import Asked, CalledBack, Ledger, read_ledger
 from tests.fakes.provider_service import CONTROL, Behaviour, Service
+from tests.fakes.sendgrid import KEY
 
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
 AUTH_TOKEN = "fedcba9876543210" * 2
@@ -42,6 +43,7 @@ class ProviderStandIn:
         self._process: subprocess.Popen[str] | None = None
         self.account_sid = ACCOUNT_SID
         self.auth_token = AUTH_TOKEN
+        self.api_key = KEY
         self.url = ""
 
     def __enter__(self) -> "ProviderStandIn":
@@ -102,7 +104,7 @@ class ProviderStandIn:
                 raise ValueError(json.load(error)["message"]) from None
 
     def ledger(self) -> list[Asked]:
-        """Return the texts it accepted, whatever its caller was told."""
+        """Return the texts and emails it accepted, whatever its caller was told."""
         return [asked for asked in self.asked() if asked.is_accepted]
 
     def asked(self) -> list[Asked]:

@@ -13,7 +13,7 @@ _ATTEMPT = re.compile(r"[?&]a=([^&#]*)")
 
 
 class Asked(NamedTuple):
-    """One request to send a text: who, what, when it began and was read, how it ended.
+    """One request to send a text or email: who, what, when it began and was read, how it ended.
 
     `begun_ns` and `received_ns` are the machine's monotonic clock, `*_at` seconds since 1970.
     """
@@ -32,10 +32,11 @@ class Asked(NamedTuple):
     begun_at: float
     received_ns: int
     received_at: float
+    channel: str = "sms"
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the provider took the text on, whatever it answered."""
+        """Whether the provider took it on, whatever it answered."""
         return self.sid is not None
 
 
@@ -85,7 +86,7 @@ class Ledger:
     def search(
         self, account_sid: str, to: str, sender: str, since: float, before: float
     ) -> list[Asked]:
-        """Return the accepted texts of a period [since, before), newest first."""
+        """Return an account's accepted texts of a period [since, before), newest first."""
         places = self._by_to[to] if to else range(len(self.asked))
         return [
             asked

@@ -1,4 +1,4 @@
-"""The stand-in's answers: Twilio's Messages resource, its failures, its control address."""
+"""The stand-in's answers: Twilio's Messages, SendGrid's Mail Send, their failures, its controls."""
 
 import json
 import random
@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.fakes.provider_accounts import account_reply, numbers_reply
 from tests.fakes.provider_callbacks import Callbacks, Plan
+from tests.fakes.provider_emails import MAIL_SEND, email_error, email_reply, read_email
 from tests.fakes.provider_http import Reply, Request
 from tests.fakes.provider_ledger import Asked, Ledger, attempt_of
 from tests.fakes.provider_messages import (
@@ -22,6 +23,7 @@ from tests.fakes.provider_messages import (
     read_form,
     refusal,
 )
+from tests.fakes.sendgrid import KEY
 
 CONTROL = "/_control"
 
@@ -93,6 +95,8 @@ class Service:
         parts = urlsplit(request.target)
         if parts.path == CONTROL:
             return self._control(request)
+        if parts.path == MAIL_SEND:
+            return self._send_email(request)
         if not parts.path.startswith(ROOT):
             return error_reply(404, 20404, f"The requested resource {parts.path} was not found")
         path = parts.path.removeprefix(ROOT).removesuffix(".json")
@@ -138,20 +142,49 @@ class Service:
     def _create(self, account_sid: str, request: Request) -> Reply:
         form = read_form(request.body.decode())
         refused = refusal(form, self.behaviour.refuse)
-        if time.monotonic() < self._dark_until:
-            outcome, is_accepted, reply = "blackout", False, Reply(is_reset=True)
-        elif refused is not None:
-            outcome, is_accepted, reply = "refused", False, refused
-        else:
-            outcome = self.behaviour.draw(self._dice)
-            is_accepted, reply = _FAILURES.get(outcome, (True, Reply(201)))
+        outcome, is_accepted, reply = self._outcome(refused)
         asked = self._asked(account_sid, form, request, outcome, is_accepted)
         self._ledger.record(asked)
         if is_accepted:
             self._call_back(asked)
-        filled = self._filled(reply, asked)
+        return self._late(self._filled(reply, asked))
+
+    def _send_email(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return email_error(401, "The provided authorization grant is invalid")
+        try:
+            form = read_email(bytes(request.body))
+        except (ValueError, LookupError, TypeError, StopIteration) as error:
+            return email_error(400, f"Bad request: {error!r}")
+        outcome, is_accepted, reply = self._outcome(None)
+        asked = self._asked("", form, request, outcome, is_accepted)._replace(
+            attempt_id=form["attempt_id"], channel="email"
+        )
+        self._ledger.record(asked)
+        if reply.status in _CODES:
+            failed = email_error(reply.status, _CODES[reply.status][1])
+            reply = replace(failed, headers=self._comes_back(reply.status))
+        elif reply.status == 201:
+            reply = email_reply(asked.sid or "")
+        return self._late(reply)
+
+    def _outcome(self, refused: Reply | None) -> tuple[str, bool, Reply]:
+        """Return a request's outcome: its name, whether it is taken on, and what is seen of it."""
+        if time.monotonic() < self._dark_until:
+            return "blackout", False, Reply(is_reset=True)
+        if refused is not None:
+            return "refused", False, refused
+        outcome = self.behaviour.draw(self._dice)
+        is_accepted, reply = _FAILURES.get(outcome, (True, Reply(201)))
+        return outcome, is_accepted, reply
+
+    def _late(self, reply: Reply) -> Reply:
         latency_s = self.behaviour.latency_ms / 1000
-        return replace(filled, delay_s=latency_s) if latency_s else filled
+        return replace(reply, delay_s=latency_s) if latency_s else reply
+
+    def _comes_back(self, status: int) -> tuple[tuple[str, str], ...]:
+        """Return when to come back, after too many requests."""
+        return (("Retry-After", str(self.behaviour.retry_after_s)),) if status == 429 else ()
 
     def _asked(
         self, account_sid: str, form: dict[str, str], request: Request, outcome: str, took: bool
@@ -179,9 +212,8 @@ class Service:
         if reply.is_reset or reply.is_silent or reply.body:
             return reply
         if reply.status in _CODES:
-            wait = (("Retry-After", str(self.behaviour.retry_after_s)),)
             failed = error_reply(reply.status, *_CODES[reply.status])
-            return replace(failed, headers=wait if reply.status == 429 else ())
+            return replace(failed, headers=self._comes_back(reply.status))
         first = "accepted" if asked.service_sid else "queued"  # TW-21
         return json_reply(201, {**as_message(asked), "status": first, "date_sent": None})
 

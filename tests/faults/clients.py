@@ -26,6 +26,11 @@ class Person:
         return f"+1212{2_000_000 + self.number}"
 
     @property
+    def email(self) -> str:
+        """The email address, another one for each number."""
+        return f"pat.{self.number}@patients.example"
+
+    @property
     def key(self) -> str:
         """The idempotency key of the one request of this person."""
         return f"request-{self.number}"
@@ -33,9 +38,8 @@ class Person:
     @property
     def body(self) -> bytes:
         """The request as JSON."""
-        name = f"Pat {self.number}"
-        consent = {"sms_care": True}
-        return json.dumps({"name": name, "phone": self.phone, "consent": consent}).encode()
+        told = {"name": f"Pat {self.number}", "phone": self.phone, "email": self.email}
+        return json.dumps({**told, "consent": {"sms_care": True}}).encode()
 
 
 @dataclass(frozen=True)

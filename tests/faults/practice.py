@@ -1,4 +1,4 @@
-"""The product under test: a clinic with a Twilio number and sequences, and its processes."""
+"""The product under test: a clinic with a number, an email address, sequences, and processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 import redis
 from cryptography.fernet import Fernet
 
-from automations.seeds import seed_automations
+from automations.seeds import NEW_REQUEST, seed_automations
 from automations.sequences import load_automation
 from crm.accounts.actions import add_clinic
 from crm.accounts.actions.api_keys import create_key
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
+from crm.messaging.actions import add_template
 from crm.messaging.actions.connect import connect_twilio
+from crm.messaging.actions.connect_email import connect_sendgrid, save_postal_address
+from crm.messaging.settling import settle_by_hand
 from crm.runtime import build_runtime
 from pipelines.actions import add_pipeline
 from tests.fakes.provider import ProviderStandIn
@@ -32,6 +35,13 @@ from tests.faults.supervisor import Supervisor
 ZONE = "America/New_York"
 NUMBER = "+12125550101"
 STAGES = (("New", "open"), ("Contacted", "open"), ("Booked", "booked"), ("Lost", "lost"))
+SENDER = "hello@riverside.example"
+BY_EMAIL = "New request: by email"
+EMAIL_STEP = {"kind": "send_email", "template": BY_EMAIL}
+FIRST_TEXT, *LATER_STEPS = NEW_REQUEST["steps"]
+FOLLOW_UP = {**NEW_REQUEST, "steps": [FIRST_TEXT, EMAIL_STEP, *LATER_STEPS]}
+"""A text at once, and an email as soon as one knows what became of the text."""
+
 LEASE_SECONDS = 2
 CALL_SECONDS = 12
 """When a call without an answer is unconfirmed: no call takes longer than 10 s."""
@@ -96,6 +106,23 @@ class Practice:
         ):
             load_automation(uow, definition)
 
+    def jump_to(self, offset: timedelta) -> None:
+        """Let the clock of everybody stand elsewhere from now on; each process starts anew."""
+        self.records.offset = offset
+        for environment in (self.environment, self.supervisor.environment):
+            environment["CLOCK_OFFSET"] = duration(offset)
+        for name in self.supervisor.children:
+            self.supervisor.restart(name)
+
+    def tell(self, was_sent: Mapping[str, bool]) -> None:
+        """Answer as a person does what became of texts and emails, by their ids."""
+        with (
+            _opened(self.environment) as runtime,
+            runtime.database.transaction(self.clinic_id, SYSTEM) as uow,
+        ):
+            for communication_id, was in was_sent.items():
+                settle_by_hand(uow, UUID(communication_id), was_sent=was)
+
     def flush_redis(self) -> None:
         """Wipe Redis while everything runs."""
         with redis.Redis.from_url(self.environment["REDIS_URL"]) as client:
@@ -112,7 +139,7 @@ def open_practice(
     environment = _environment(folder, database_url, redis_url, offset_to(hour))
     # As patient as a real provider: a web process that dies again and again is told in the end.
     with ProviderStandIn(callbacks=True, callback_retries=100) as provider:
-        environment["TWILIO_API_URL"] = provider.url
+        environment |= {"TWILIO_API_URL": provider.url, "SENDGRID_API_URL": provider.url}
         clinic_id, api_key = _furnish(environment, provider)
         with (
             Records(admin_url, offset_to(hour)) as records,
@@ -170,5 +197,14 @@ def _furnish(environment: dict[str, str], provider: ProviderStandIn) -> tuple[UU
         with runtime.database.transaction(clinic_id, SYSTEM) as uow:
             add_pipeline(uow, "New patients", STAGES, is_default=True)
             connect_twilio(uow, provider.account_sid, provider.auth_token, NUMBER)
+            connect_sendgrid(uow, provider.api_key, SENDER)
+            save_postal_address(uow, "1 Main Street\nNew York, NY 10001")
             seed_automations(uow)
+            add_template(
+                uow,
+                BY_EMAIL,
+                {"en": "Hi {{ first_name | default: 'there' }}, we got your request."},
+                subjects={"en": "Your request"},
+            )
+            load_automation(uow, FOLLOW_UP)
             return clinic_id, create_key(uow, "Website", ["requests:write"]).raw

@@ -46,14 +46,14 @@ class Records:
             list(phones),
         )
 
-    def texts(self, phones: Sequence[str]) -> list[dict[str, Any]]:
-        """Return every text to these phones."""
+    def sent_to(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+        """Return every text to these phones, every email to these addresses."""
         return self.rows(
-            "SELECT c.id::text, a.value AS phone, c.status, c.reason, c.held_reason, c.asked,"
+            "SELECT c.id::text, a.value AS address, c.status, c.reason, c.held_reason, c.asked,"
             " c.resends, c.error_code, c.due_at, c.last_error FROM communications c"
             " JOIN addresses a ON a.id = c.address_id"
             " WHERE c.direction = 'out' AND a.value = ANY(%s)",
-            list(phones),
+            list(addresses),
         )
 
     def texts_in(self, phones: Sequence[str]) -> list[dict[str, Any]]:
@@ -82,13 +82,22 @@ class Records:
         rows = self.rows("SELECT kind, outcome, count(*) FROM webhook_events GROUP BY 1, 2")
         return {f"{row['kind']} {row['outcome']}": row["count"] for row in rows}
 
+    def waiting(self, lead_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the passages of these leads that wait for what became of a text or email."""
+        return self.rows(
+            "SELECT id::text, lead_id::text, state, step, awaits::text FROM enrollments"
+            " WHERE awaits IS NOT NULL AND state = 'live' AND lead_id::text = ANY(%s)",
+            list(lead_ids),
+        )
+
     def undone(self) -> dict[str, int]:
         """Return how much is still to be done now, by table; nothing when all is quiet."""
         row = self.rows(
             "SELECT (SELECT count(*) FROM deliveries WHERE dead_at IS NULL) AS deliveries,"
             " (SELECT count(*) FROM enrollments WHERE due_at <= now() + %s) AS enrollments,"
-            " (SELECT count(*) FROM communications WHERE status IN ('sending', 'unconfirmed')"
-            "   OR (status = 'queued' AND due_at <= now() + %s)) AS communications",
+            " (SELECT count(*) FROM communications WHERE status = 'sending'"
+            "   OR (status IN ('queued', 'unconfirmed') AND due_at <= now() + %s))"
+            " AS communications",
             self.offset,
             self.offset,
         )[0]

@@ -47,10 +47,10 @@ def test_clocks_that_jump_send_nothing_early_and_nothing_twice(
     practice.supervisor.restart("another_scheduler")
     answers += send_and_await_held(practice)
     assert not practice.provider.asked()
-    held = practice.records.texts([answer.person.phone for answer in answers])
+    held = practice.records.sent_to([answer.person.phone for answer in answers])
     # They are let go one after the other from eight o'clock on.
     assert {local(text["due_at"]).hour for text in held} == {8}
-    jump_to_nine(practice)
+    practice.jump_to(offset_to(9))
     assert_each_once(practice, answers, seconds=SENT_WITHIN_SECONDS)
     tell(requests=len(answers), held=len(held), early=0)
 
@@ -70,20 +70,11 @@ def send_and_await_held(practice: Practice) -> list[Answer]:
         answers = answers_of(clients.send(practice.people(BATCH), per_second=PER_SECOND))
 
     def are_held() -> bool:
-        texts = practice.records.texts([answer.person.phone for answer in answers])
+        texts = practice.records.sent_to([answer.person.phone for answer in answers])
         return len(texts) == BATCH and all(text["held_reason"] for text in texts)
 
     until(are_held, seconds=HELD_WITHIN_SECONDS, every=0.2, what=practice.supervisor.last_words())
     return answers
-
-
-def jump_to_nine(practice: Practice) -> None:
-    """Let it be nine for everybody at once, each process started anew."""
-    nine = offset_to(9)
-    practice.records.offset = nine
-    practice.supervisor.environment["CLOCK_OFFSET"] = duration(nine)
-    for name in practice.supervisor.children:
-        practice.supervisor.restart(name)
 
 
 def local(instant: datetime) -> time:
