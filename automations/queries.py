@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, func, select
 
 from automations.building.parts import TRIGGER_KINDS, words_of
-from automations.building.tree import STEP_LISTS, places
+from automations.building.tree import STEP_LISTS, TRIGGER, find, places
 from automations.models import Automation, Enrollment, SequenceDraft, SequenceVersion
 from automations.names import Names, names_here
 from automations.versions import definitions
@@ -80,7 +80,7 @@ def _shown(row: Any, definition: Any, names: Names) -> SequenceShown:
 
 
 def _of_draft(document: Mapping[str, Any], names: Names) -> tuple[str, int]:
-    trigger = document.get("trigger", {})
+    trigger = find(document, TRIGGER) if document else {}
     is_known = str(trigger.get("kind", "")) in TRIGGER_KINDS
     steps = sum(1 for place in places(document) if place.list in STEP_LISTS)
     return words_of(trigger, "", names) if is_known else "", steps

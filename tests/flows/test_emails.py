@@ -299,5 +299,5 @@ def test_who_tells_the_clinic_gets_no_more_emails_and_undoes_it_by_the_link_of_o
     house.ask(email=EMAIL)
     drain()
     assert len(house.all(Suppression, col(Suppression.lifted_at).is_(None))) == 1
-    assert choose(house, email, "care").status_code == 303
+    assert chosen(house.visitor(), way_out(house, email), "care").status_code == 303
     assert house.all(Suppression, col(Suppression.lifted_at).is_(None)) == []
