@@ -139,15 +139,24 @@ def _differs(name: str, live: Mapping[str, Any], document: Mapping[str, Any]) ->
     return bool(live.get(name) != document.get(name))
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Another sequence that the same event starts: its rank, and the channels that it speaks by."""
+
+    name: str
+    priority: int
+    channels: frozenset[str]
+
+
 def started_together(
     uow: UnitOfWork, automation_id: UUID, definition: SequenceDefinition
-) -> list[str]:
-    """Return the names of the other live sequences that one and the same event may start.
+) -> list[Beside]:
+    """Return the other live sequences that one and the same event may start, by name.
 
     Each of them would write to the person for itself.
     """
     rows = uow.session.execute(
-        select(col(Automation.name), col(Automation.version_id))
+        select(col(Automation.name), col(Automation.version_id), col(Automation.priority))
         .where(
             col(Automation.clinic_id) == uow.clinic_id,
             col(Automation.id) != automation_id,
@@ -157,7 +166,15 @@ def started_together(
         .order_by(col(Automation.name))
     ).all()
     parsed = definitions(uow, [row.version_id for row in rows])
-    return [row.name for row in rows if _meet(definition.trigger, parsed[row.version_id].trigger)]
+    return [
+        Beside(row.name, row.priority, _channels(parsed[row.version_id]))
+        for row in rows
+        if _meet(definition.trigger, parsed[row.version_id].trigger)
+    ]
+
+
+def _channels(definition: SequenceDefinition) -> frozenset[str]:
+    return frozenset(place.step.speaks for place in definition.program if place.step.speaks)
 
 
 def _meet(one: Trigger, other: Trigger) -> bool:

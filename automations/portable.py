@@ -33,9 +33,10 @@ _NAMED = ("template", "pipeline", "stage", "automation")
 
 
 class TemplateWords(InputModel):
-    """A template in a file: its words by language, and what they are for."""
+    """A template in a file: its words by language, and what they are for; an email has subjects."""
 
     bodies: dict[str, str]
+    subjects: dict[str, str] = Field(default_factory=dict)
     message_class: str = "care"
 
 
@@ -68,7 +69,11 @@ def download(uow: UnitOfWork, document: Mapping[str, Any], names: Names) -> dict
     definition = _named(plain, known, defaults)
     used = _all(definition, "template")
     templates = {
-        one.name: {"bodies": dict(one.bodies), "message_class": one.message_class}
+        one.name: {
+            "bodies": dict(one.bodies),
+            "message_class": one.message_class,
+            **({"subjects": dict(one.subjects)} if one.channel == "email" else {}),
+        }
         for one in templates_shown(uow)
         if one.name in used
     }
@@ -147,7 +152,7 @@ def _add_templates(uow: UnitOfWork, templates: Mapping[str, TemplateWords]) -> N
     known = {one.name.casefold() for one in templates_shown(uow)}
     for name, words in templates.items():
         if name.casefold() not in known:
-            new_template(uow, name, words.bodies, words.message_class)
+            new_template(uow, name, words.bodies, words.message_class, words.subjects or None)
 
 
 def _by_ids(uow: UnitOfWork, definition: Mapping[str, Any]) -> Node:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import and_, func, select
 
-from automations.building.parts import TRIGGER_KINDS, label_of
-from automations.building.tree import STEP_LISTS, places
+from automations.building.parts import TRIGGER_KINDS, words_of
+from automations.building.tree import STEP_LISTS, TRIGGER, find, places
 from automations.models import Automation, Enrollment, SequenceDraft, SequenceVersion
 from automations.names import Names, names_here
 from automations.versions import definitions
@@ -66,7 +66,7 @@ def _shown(row: Any, definition: Any, names: Names) -> SequenceShown:
     if definition is not None:
         trigger, steps = definition.trigger.words(names), len(definition.program)
     else:
-        trigger, steps = _of_draft(row.document or {})
+        trigger, steps = _of_draft(row.document or {}, names)
     return SequenceShown(
         id=row.id,
         name=row.name,
@@ -79,7 +79,8 @@ def _shown(row: Any, definition: Any, names: Names) -> SequenceShown:
     )
 
 
-def _of_draft(document: Mapping[str, Any]) -> tuple[str, int]:
-    part = TRIGGER_KINDS.get(str(document.get("trigger", {}).get("kind", "")))
+def _of_draft(document: Mapping[str, Any], names: Names) -> tuple[str, int]:
+    trigger = find(document, TRIGGER) if document else {}
+    is_known = str(trigger.get("kind", "")) in TRIGGER_KINDS
     steps = sum(1 for place in places(document) if place.list in STEP_LISTS)
-    return label_of(part) if part is not None else "", steps
+    return words_of(trigger, "", names) if is_known else "", steps

@@ -26,7 +26,13 @@ from crm.core.events import Consumer
 from crm.core.models import Chained
 from crm.core.runtime import FactSource, Job, LeadPanel, StageUse
 from crm.core.work import Work
-from crm.messaging import email_pages, sandbox_pages, template_pages, unsubscribe_pages
+from crm.messaging import (
+    email_pages,
+    sandbox_pages,
+    template_pages,
+    trying_pages,
+    unsubscribe_pages,
+)
 from crm.messaging import models as messaging_models
 from crm.messaging import pages as messaging_pages
 from crm.messaging import queries as messaging_queries
@@ -116,6 +122,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     explain_pages.router,
     messaging_pages.router,
     template_pages.router,
+    trying_pages.router,
     email_pages.router,
     unsubscribe_pages.router,
     sandbox_pages.router,

@@ -10,11 +10,14 @@ from automations.building.fields import Field, value_words
 from automations.models import Automation
 from automations.names import Names, names_asked, names_found
 from crm.accounts.models import Membership, User
+from crm.contacts.queries import languages_lately
 from crm.core.uow import UnitOfWork
 from crm.messaging.queries import template_bodies
-from crm.web.language import _
+from crm.web.language import N_, _, ngettext
 from pipelines.models import Pipeline, Stage
 from pipelines.sources import NAMES, source_name
+
+SPOKEN: Mapping[str, str] = {"en": N_("English"), "es": N_("Spanish")}
 
 Options = Sequence[tuple[str, str]]
 
@@ -27,6 +30,26 @@ class Choices:
     by_name: Mapping[str, Options]
     bodies: Mapping[str, Mapping[str, str]]
     subjects: Mapping[str, Mapping[str, str]]
+    spoken: Mapping[str, int]
+
+    def unspoken(self, template_id: str) -> list[str]:
+        """Return in which languages of the clinic's people a template says nothing, and to whom."""
+        bodies = self.bodies.get(template_id, {})
+        if not any(bodies.values()):
+            return []
+        return [
+            ngettext(
+                "It says nothing in %(language)s. %(num)s of the last %(all)s people speaks it and"
+                " gets it in another language.",
+                "It says nothing in %(language)s. %(num)s of the last %(all)s people speak it and"
+                " get it in another language.",
+                people,
+                language=_(SPOKEN.get(language, language)),
+                all=sum(self.spoken.values()),
+            )
+            for language, people in sorted(self.spoken.items())
+            if not bodies.get(language)
+        ]
 
     def of(self, field: Field, chosen: Any) -> Options:
         """Return a field's options; what is chosen and no longer there is one of them, too."""
@@ -60,6 +83,7 @@ def choices_asked(uow: UnitOfWork) -> Mapping[str, Any]:
         ),
         "stages_here": _stages(uow),
         "bodies": template_bodies(uow),
+        "spoken": languages_lately(uow),
     }
 
 
@@ -97,6 +121,7 @@ def choices_found(found: Mapping[str, Sequence[Any]]) -> Choices:
         by_name,
         {str(row.id): row.bodies for row in found["bodies"]},
         {str(row.id): row.subjects for row in found["bodies"] if row.channel == "email"},
+        {row.language: row.people for row in found["spoken"]},
     )
 
 

@@ -63,12 +63,14 @@ def context_of(
         "problem": rejected.problem if rejected else None,
         "root": shown(opened, wrong),
         "trigger": shown(opened, wrong, tree.TRIGGER),
-        "words": _words_of_start(opened),
+        "words": words_of_start(opened),
         "may_edit": may_edit,
         "open": _open(request, uow, opened, at, {} if at.is_new else wrong, rejected),
         "kinds": _kinds(at) if may_edit else [],
         "figures": figures.figures_of(uow, opened) if at.tab == "steps" else {},
         "texts": _texts(opened),
+        "subjects": _subjects(opened),
+        "unspoken": _unspoken(opened),
         "lists": LIST_LABELS,
         "icons": ICONS,
         "missing": sum(len(fields) for fields in wrong.values()),
@@ -82,15 +84,33 @@ def _kinds(at: At) -> list[tuple[str, str]]:
     return [(kind, label_of(part)) for kind, part in kinds_in(tree.list_of(at.add)).items()]
 
 
+def _sent(opened: Opened) -> set[str]:
+    """Return the ids of the templates that its steps send."""
+    return {str(place.node.get("template_id")) for place in tree.places(opened.document)}
+
+
+def _unspoken(opened: Opened) -> dict[str, list[str]]:
+    """Return in which languages of the clinic's people its templates say nothing."""
+    return {one: opened.choices.unspoken(one) for one in _sent(opened)}
+
+
 def _texts(opened: Opened) -> dict[str, str]:
     """Return what the templates that its steps send say, for nobody in particular."""
-    wanted = {str(place.node.get("template_id")) for place in tree.places(opened.document)}
     bodies = opened.choices.bodies
     language = current_language()
-    return {one: preview(in_language(bodies[one], language)) for one in wanted & bodies.keys()}
+    return {
+        one: preview(in_language(bodies[one], language)) for one in _sent(opened) & bodies.keys()
+    }
 
 
-def _words_of_start(opened: Opened) -> str:
+def _subjects(opened: Opened) -> dict[str, str]:
+    """Return the subjects of the emails that its steps send."""
+    subjects, language = opened.choices.subjects, current_language()
+    found = _sent(opened) & subjects.keys()
+    return {one: preview(in_language(subjects[one], language)) for one in found}
+
+
+def words_of_start(opened: Opened) -> str:
     """Return what starts it, with its filters; nothing where that is not chosen yet."""
     trigger = tree.find(opened.document, tree.TRIGGER)
     is_known = str(trigger.get("kind", "")) in TRIGGER_KINDS
@@ -118,13 +138,23 @@ def _open(
         is_typed = rejected is not None and at.edit == key
         forms[key] = {
             "fields": form_of(
-                *(node, name, opened.choices, wrong.get(key, {})),
+                *(
+                    node,
+                    name,
+                    opened.choices,
+                    {} if _is_untouched(node, at) else wrong.get(key, {}),
+                ),
                 rejected.values if rejected is not None and is_typed else None,
             ),
             "whole": of_the_whole(node, name, wrong.get(key, {})),
             "preview": _preview(request, uow, opened, node, at),
         }
     return forms
+
+
+def _is_untouched(node: tree.Node, at: At) -> bool:
+    """Return whether nobody has yet said what starts it: no form is wrong unfilled."""
+    return node["id"] == tree.TRIGGER and not node.get("kind") and at.edit != tree.TRIGGER
 
 
 def _preview(

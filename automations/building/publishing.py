@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from automations.building.doubts import doubts
 from automations.building.reading import Opened, wrong_with
 from automations.building.tree import definition_of
 from automations.changes import Changes, changes_of, started_together
@@ -31,12 +32,14 @@ def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[
     bodies = opened.choices.bodies
     plain, _keys = definition_of(opened.document)
     definition = parse(with_ids(uow, plain))
+    others = started_together(uow, opened.id, definition)
     soon = outlook(uow, opened.id, bodies, price)
     return {
         "missing": 0,
         "changes": changes,
         "whats": {name: (_(label), tone) for name, (label, tone) in WHAT.items()},
-        "others": started_together(uow, opened.id, definition),
+        "others": [one.name for one in others],
+        "doubts": doubts(uow, opened, definition, others),
         "hour": _words(soon.hour),
         "day": _words(soon.day),
         "is_partial": soon.is_partial,

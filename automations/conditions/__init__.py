@@ -9,6 +9,7 @@ from automations.conditions.any_of import AnyOf
 from automations.conditions.base import Condition
 from automations.conditions.has_asked import HasAsked
 from automations.conditions.has_email import HasEmail
+from automations.conditions.has_not_replied import HasNotReplied
 from automations.conditions.has_phone import HasPhone
 from automations.conditions.has_replied import HasReplied
 from automations.conditions.has_tag import HasTag
@@ -31,8 +32,18 @@ from automations.conditions.weekday_is import WeekdayIs
 
 CONDITIONS = (
     *(LanguageIs, SourceIs, StageIs, StageKindIs, PipelineIs, LeadIsOpen, OwnerIs, ValueIsAtLeast),
-    *(LeadIsOlder, StandsInStage, HasPhone, HasEmail, HasTag, MayContact, HasReplied, WasTexted),
-    *(HasAsked, WeekdayIs, TimeIsBetween, InBusinessHours, AllOf, AnyOf, Not),
+    *(LeadIsOlder, StandsInStage, HasPhone, HasEmail, HasTag, MayContact, HasReplied),
+    *(
+        HasNotReplied,
+        WasTexted,
+        HasAsked,
+        WeekdayIs,
+        TimeIsBetween,
+        InBusinessHours,
+        AllOf,
+        AnyOf,
+        Not,
+    ),
 )
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
 from crm.messaging.models import Communication, ProviderStatus, Template, TemplateVersion
+from crm.messaging.timeline import why_words
 from crm.web import formats
 from crm.web.language import _
 
@@ -86,7 +87,19 @@ class Why:
     @property
     def reason(self) -> str:
         """Why it is held, or was not sent or lost; nothing where it went well."""
-        return states.reason(self.text.reason or self.text.held_reason)
+        return states.reason(self.text.reason or self.text.held_reason, self.text.channel)
+
+    @property
+    def asks(self) -> str:
+        """The question that is answered."""
+        return why_words(self.text.channel)
+
+    @property
+    def consent_words(self) -> str:
+        """What they agreed to where no words stood beside it: giving the address was it."""
+        if self.text.channel == "email" and self.text.message_class == "care":
+            return _("They gave this address with their request, for emails about it.")
+        return ""
 
     @property
     def spoken_by(self) -> UUID | None:

@@ -34,9 +34,6 @@ WORDS: Mapping[Answer, str] = {
     "not_started": N_("What starts it has not happened to this lead."),
 }
 
-SILENT = ("queued", "blocked", "voided", "failed", "undelivered")
-"""The states of a text that the patient has not got."""
-
 _passages: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]
@@ -45,17 +42,19 @@ _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
-class Silent:
-    """A text of a sequence that the patient has not got, and why."""
+class Message:
+    """A text or email of a sequence: what became of it, why if it was not sent, and when."""
 
     id: UUID
+    channel: str
     state: states.State
     reason: str
+    at: datetime
 
 
 @dataclass(frozen=True)
 class WhyNot:
-    """What one sequence did for a lead: a code, its words, when, and what it did not say."""
+    """What one sequence did for a lead: a code, its words, when, and its texts and emails."""
 
     automation_id: UUID
     name: str
@@ -64,7 +63,7 @@ class WhyNot:
     words: str
     detail: str
     at: datetime | None
-    silent: Sequence[Silent]
+    messages: Sequence[Message]
 
 
 def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
@@ -73,11 +72,12 @@ def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
     found = together(uow, **_asked(uow, lead), **names_asked(uow))
     parsed = definitions(uow, {row.version_id for row in found["automations"]})
     names = names_found(found)
-    silent: dict[UUID, list[Silent]] = {}
-    for text in found["texts"]:
-        state = states.state(text.status, text.held_reason)
-        reason = states.reason(text.reason or text.held_reason)
-        silent.setdefault(text.automation_id, []).append(Silent(text.id, state, reason))
+    written: dict[UUID, list[Message]] = {}
+    for row in found["texts"]:
+        state = states.state(row.status, row.held_reason)
+        reason = states.reason(row.reason or row.held_reason, row.channel)
+        message = Message(row.id, row.channel, state, reason, row.taken_at or row.created_at)
+        written.setdefault(row.automation_id, []).append(message)
     latest = {row.automation_id: row for row in found["passages"]}
     refused = {UUID(row.automation_id): row for row in found["refused"]}
     return [
@@ -85,7 +85,7 @@ def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
             row,
             parsed[row.version_id].trigger.words(names),
             _answer(row, lead, latest.get(row.id), refused.get(row.id)),
-            silent.get(row.id, ()),
+            written.get(row.id, ()),
         )
         for row in found["automations"]
     ]
@@ -109,10 +109,10 @@ def _answered(
     row: Any,
     trigger: str,
     answer: tuple[Answer, str, datetime | None],
-    silent: Sequence[Silent],
+    messages: Sequence[Message],
 ) -> WhyNot:
     code, detail, at = answer
-    return WhyNot(row.id, row.name, trigger, code, _(WORDS[code]), detail, at, silent)
+    return WhyNot(row.id, row.name, trigger, code, _(WORDS[code]), detail, at, messages)
 
 
 def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
@@ -138,21 +138,23 @@ def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
             event.name == EnrollmentRefused.name,
         )
         .order_by(event.seq),
-        "texts": _silent(uow, lead),
+        "texts": _written(uow, lead),
     }
 
 
-def _silent(uow: UnitOfWork, lead: Lead) -> Select[Any]:
+def _written(uow: UnitOfWork, lead: Lead) -> Select[Any]:
     passage, text = _passages.c, _texts.c
     theirs = and_(passage.clinic_id == text.clinic_id, passage.id == text.origin_id)
     return (
-        select(*(text.id, text.status, text.reason, text.held_reason, passage.automation_id))
+        select(
+            *(text.id, text.channel, text.status, text.reason, text.held_reason),
+            *(text.created_at, text.taken_at, passage.automation_id),
+        )
         .join(_passages, theirs)
         .where(
             text.clinic_id == uow.clinic_id,
             text.lead_id == lead.id,
             text.origin_kind == ORIGIN,
-            text.status.in_(SILENT),
         )
         .order_by(text.id)
     )

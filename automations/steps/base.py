@@ -45,10 +45,12 @@ class Run:
 class Step(Part):
     """One step of a sequence; it is skipped where its conditions (`when`) do not all hold.
 
-    `speaks` is the channel by which it speaks to the patient, if it does.
+    `speaks` is the channel by which it speaks to the patient, if it does; `waits` says that time
+    may pass at it.
     """
 
     speaks: ClassVar[str | None] = None
+    waits: ClassVar[bool] = False
     arms: ClassVar[tuple[str, ...]] = ()
     """Where the steps of its branches stand: a field, or `list.*.field` for one in each item."""
 

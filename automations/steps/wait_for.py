@@ -23,6 +23,7 @@ class Lasting(Step):
     Days are the clinic's: a day after 10:00 is 10:00, also over a change of the clocks.
     """
 
+    waits: ClassVar[bool] = True
     days: Annotated[int, Field(ge=0, le=365)] = 0
     hours: Annotated[int, Field(ge=0, le=8760)] = 0
     minutes: Annotated[int, Field(ge=0, le=525_600)] = 0

@@ -24,6 +24,7 @@ class WaitForDate(Step):
     """
 
     label: ClassVar[str] = N_("Wait for a date")
+    waits: ClassVar[bool] = True
     kind: Literal["wait_for_date"] = "wait_for_date"
     field: Literal["follow_up"] = "follow_up"
     days: Annotated[int, Field(ge=-365, le=365)] = 0

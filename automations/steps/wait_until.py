@@ -33,6 +33,7 @@ class WaitUntilTime(Step):
     """
 
     label: ClassVar[str] = N_("Wait until")
+    waits: ClassVar[bool] = True
     kind: Literal["wait_until"] = "wait_until"
     time: TimeOfDay
     weekday: Weekday | None = None

@@ -70,6 +70,7 @@ class User(SQLModel, table=True):
     password_hash: str | None = None
     language: str = "en"
     timezone: str | None = None
+    phone: str | None = Field(default=None, description="E.164: where tests of texts go.")
     theme: str = Field(default="system", sa_column_kwargs={"server_default": "system"})
     has_shortcuts: bool = Field(
         default=True,

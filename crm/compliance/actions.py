@@ -221,19 +221,19 @@ def suppress(
     return bool(added)
 
 
-def suppress_as_told(uow: UnitOfWork, address_id: UUID) -> bool:
-    """Suppress texts to an address because somebody told the clinic (LAW-4); return if it is news.
+def suppress_as_told(uow: UnitOfWork, address_id: UUID, channel: Channel = "sms") -> bool:
+    """Suppress an address since somebody told the clinic (LAW-4); return whether it is news.
 
     Where the provider alone said so until now, it is the patient's own word from now on.
     """
-    if suppress(uow, address_id, "sms", TOLD_STAFF):
+    if suppress(uow, address_id, channel, TOLD_STAFF):
         return True
     confirmed: Any = uow.session.execute(
         update(_suppressions)
         .where(
             _suppressions.c.clinic_id == uow.clinic_id,
             _suppressions.c.address_id == address_id,
-            _suppressions.c.channel == "sms",
+            _suppressions.c.channel == channel,
             _suppressions.c.lifted_at.is_(None),
             _suppressions.c.reason == PROVIDER_SAYS,
         )

@@ -1,12 +1,16 @@
 """How consent reads: its events on a timeline, and an opt-out beside the address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from crm.compliance.actions import PROVIDER_SAYS, TOLD_STAFF
+from sqlalchemy import select
+
+from crm.compliance.actions import PROVIDER_SAYS, TOLD_STAFF, UNSUBSCRIBED
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
+from crm.compliance.models import Consent
 from crm.core.errors import N_
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
@@ -21,10 +25,12 @@ _PURPOSES: Mapping[tuple[str, str], str] = {
 }
 
 
-def _entry(event: Event) -> Entry:
+def _entry(event: Event, taken_back: Collection[UUID]) -> Entry:
     if isinstance(event, ConsentRecorded):
         granted = event.action == "granted"
-        title = _("Consent given") if granted else _("Consent withdrawn")
+        was_given = event.consent_id in taken_back
+        withdrawn = _("Consent withdrawn") if was_given else _("They do not agree")
+        title = _("Consent given") if granted else withdrawn
         purpose = _PURPOSES[event.channel, event.purpose]
         return Entry(title, _(purpose), "consent", tone="green" if granted else "red")
     if isinstance(event, AddressSuppressed):
@@ -35,13 +41,41 @@ def _entry(event: Event) -> Entry:
     return Entry(_("Opted in again"), icon="consent", tone="green")
 
 
-def _fill(uow: UnitOfWork, events: Sequence[Event], _found: Found) -> Mapping[UUID, Entry]:
-    return {event.id: _entry(event) for event in events}
+def _reads(uow: UnitOfWork, events: Sequence[Event]) -> Mapping[str, Any]:
+    """Ask which of these refusals took back what had been given: the others took back nothing."""
+    consent: Any = Consent.__table__  # type: ignore[attr-defined]
+    earlier = consent.alias("earlier")
+    same = ("clinic_id", "address_id", "channel", "purpose")
+    last = (
+        select(earlier.c.action)
+        .where(
+            *(earlier.c[name] == consent.c[name] for name in same), earlier.c.seq < consent.c.seq
+        )
+        .order_by(earlier.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    refusals = [
+        event.consent_id
+        for event in events
+        if isinstance(event, ConsentRecorded) and event.action != "granted"
+    ]
+    return {
+        "taken_back": select(consent.c.id).where(
+            consent.c.clinic_id == uow.clinic_id, consent.c.id.in_(refusals), last == "granted"
+        )
+    }
+
+
+def _fill(uow: UnitOfWork, events: Sequence[Event], found: Found) -> Mapping[UUID, Entry]:
+    taken_back = {row.id for row in found["taken_back"]}
+    return {event.id: _entry(event, taken_back) for event in events}
 
 
 _HOW: Mapping[str, str] = {
     "stop": N_("they texted STOP"),
     TOLD_STAFF: N_("they told the clinic"),
+    UNSUBSCRIBED: N_("they unsubscribed from an email"),
     PROVIDER_SAYS: N_("the provider says so: please ask them"),
 }
 _OTHERWISE = N_("recorded by the clinic")
@@ -61,4 +95,6 @@ def opt_out(at: datetime, reason: str) -> OptOut:
     return OptOut(at, _(_HOW.get(reason, _OTHERWISE)), reason != PROVIDER_SAYS)
 
 
-TIMELINE = TimelineSource((ConsentRecorded, AddressSuppressed, SuppressionLifted), _fill)
+TIMELINE = TimelineSource(
+    (ConsentRecorded, AddressSuppressed, SuppressionLifted), _fill, reads=_reads
+)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, select
 from sqlmodel import col
 
 from crm.contacts.models import Address, Contact, ContactAddress
@@ -140,3 +140,19 @@ def people_at(uow: UnitOfWork, address_ids: Iterable[UUID]) -> dict[UUID, list[U
         if canonical[row.contact_id] not in known:
             known.append(canonical[row.contact_id])
     return people
+
+
+LATELY = 500
+"""Of how many people, those who came last, one is told which language they speak."""
+
+
+def languages_lately(uow: UnitOfWork) -> Any:
+    """Return the select of how many of those who came last speak each language."""
+    last = (
+        select(_contacts.c.language)
+        .where(_contacts.c.clinic_id == uow.clinic_id, _contacts.c.merged_into_id.is_(None))
+        .order_by(_contacts.c.id.desc())
+        .limit(LATELY)
+        .subquery("last")
+    )
+    return select(last.c.language, func.count().label("people")).group_by(last.c.language)

@@ -48,8 +48,12 @@ _TAG = re.compile(r"-?\s*(\w+)?\s*(.*?)\s*-?", re.DOTALL)
 _NODES = (ContentNode, OutputNode, IfNode, BlockNode, ConditionalBlockNode)
 
 
+WHOLE = 0
+"""The line of what is said of a template as a whole: a sentence of its own."""
+
+
 class TemplateRefused(Invalid):
-    """The template is written with something that is not allowed; `line` counts from 1.
+    """The template is written with something that is not allowed; `line` counts from 1, or `WHOLE`.
 
     `message` with `params` is the reason for translation, `reason` the same in English.
     """
@@ -62,7 +66,8 @@ class TemplateRefused(Invalid):
         self.message = message
         self.params = params
         self.reason = message % params
-        super().__init__(f"Line {line}: {self.reason}", field="body")
+        place = "" if line == WHOLE else f"Line {line}: "
+        super().__init__(f"{place}{self.reason}", field="body")
 
 
 def line_at(source: str, index: int) -> int:

@@ -183,11 +183,14 @@ class Communication(ClinicScoped, Due, table=True):
     channel: str = "sms"
     status: str
     message_class: str
+    language: str | None = Field(default=None, description="Set where it is not the person's own.")
     address_id: UUID
     conversation_id: UUID | None = None
     contact_id: UUID | None = None
     lead_id: UUID | None = None
-    origin_kind: str | None = Field(default=None, description="enrollment, user, keyword, ...")
+    origin_kind: str | None = Field(
+        default=None, description="enrollment, user, keyword, test, ..."
+    )
     origin_id: UUID | None = None
     dedupe_key: str
     template_version_id: UUID | None = None

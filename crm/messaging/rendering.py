@@ -15,8 +15,8 @@ from liquid.utils import ReadOnlyChainMap
 
 from crm.core.errors import N_, DomainError
 from crm.messaging import grammar
-from crm.messaging.grammar import TemplateRefused
-from crm.web.language import _
+from crm.messaging.grammar import WHOLE, TemplateRefused
+from crm.web.language import _, current_language, gettext
 
 TEXT_LIMIT = 1600
 """Characters of a text, an emoji counting as two (TW-40)."""
@@ -197,6 +197,11 @@ def merge_fields(allowed: Collection[str] = MERGE_FIELDS) -> list[tuple[str, str
     return [("{{ " + name + " }}", _(what)) for name, what in _NAMED.items() if name in allowed]
 
 
+def placeholders(language: str) -> dict[str, str]:
+    """Return what stands for each merge field whose value is not known: "[first name]"."""
+    return {name: f"[{gettext(language, what)}]" for name, what in _NAMED.items()}
+
+
 def why_refused(source: str) -> str:
     """Return in which line a template cannot be used and why; nothing for one that can."""
     try:
@@ -206,9 +211,16 @@ def why_refused(source: str) -> str:
     return ""
 
 
+def called(name: str) -> str:
+    """Return what a merge field is called; an unknown one as it is written."""
+    return _(_NAMED[name]) if name in _NAMED else name
+
+
 def said(refused: TemplateRefused) -> str:
     """Return in which line something cannot be used and why, as people read it."""
     reason = _(refused.message, **refused.params)
+    if refused.line == WHOLE:
+        return reason
     return _("Line %(line)s: %(reason)s", line=refused.line, reason=reason)
 
 
@@ -220,9 +232,7 @@ def preview(
     """Return what a template says, with "[first name]" and the like where no value is known."""
     known = {name: value for name, value in values.items() if value}
     try:
-        return compile(source).render(
-            {name: f"[{_(what)}]" for name, what in _NAMED.items()} | known, limit
-        )
+        return compile(source).render(placeholders(current_language()) | known, limit)
     except DomainError:
         return source
 

@@ -8,13 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlmodel import col
 
+from crm.accounts.models import Membership, User
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.contacts.queries import canonical_of
 from crm.core.errors import NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging.models import ChannelAccount, Communication, Sender
 from crm.messaging.receiving import TextIn, receive_text
+from crm.web.language import _
 
 MOST_PHONES = 24
 MOST_TEXTS = 30
@@ -61,6 +64,7 @@ def phones(uow: UnitOfWork, only: UUID | None = None) -> list[SandboxPhone]:
         bubble = Bubble(row.id, row.direction == "in", body, row.at)
         found[row.address_id].bubbles.insert(0, bubble)
     _name(uow, found)
+    _name_staff(uow, found)
     return list(found.values())
 
 
@@ -167,3 +171,18 @@ def _name(uow: UnitOfWork, found: dict[UUID, SandboxPhone]) -> None:
         names.setdefault(row.address_id, {})[row.id] = row.name
     for address_id, people in names.items():
         found[address_id].names = list(people.values())
+
+
+def _name_staff(uow: UnitOfWork, found: dict[UUID, SandboxPhone]) -> None:
+    """Name those of the clinic who tried a text out on their own phone."""
+    nameless = {phone.number: phone for phone in found.values() if not phone.names}
+    if not nameless:
+        return
+    here = (col(Membership.user_id) == col(User.id)) & (col(Membership.clinic_id) == uow.clinic_id)
+    staff = uow.session.execute(
+        select(col(User.phone), col(User.name))
+        .join(Membership, here)
+        .where(col(User.phone).in_(list(nameless)), col(Membership.ended_at).is_(None))
+    )
+    for number, name in staff:
+        nameless[str(number)].names.append(_("%(name)s, of the clinic", name=name))

@@ -19,9 +19,13 @@ from crm.web.pages import see_other
 from crm.web.templating import render
 
 EMAIL_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+    " style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'"
 )
-"""What an email's own page may do: show itself, within one of ours (SEC-11)."""
+"""What an email's own page may do: show itself, within one of ours, and open its links (SEC-11)."""
+
+OPENS_APART = '<base target="_blank">'
+"""Lets its links open in a tab of their own: no page of ours is shown within an email."""
 
 AnyRuntime = Annotated[Runtime, Depends(get_runtime)]
 
@@ -57,8 +61,8 @@ def phones(request: Request, uow: ClinicUow) -> Response:
 
 @router.get("/emails/{email_id}", name="sandbox:email", dependencies=[require("sandbox:use")])
 def email(uow: ClinicUow, email_id: UUID) -> Response:
-    """Show an email by itself: a page that runs nothing, loads nothing and leads nowhere."""
-    html = sandbox_mail.html_of(uow, email_id)
+    """Show an email by itself: a page that runs and loads nothing, and whose links open apart."""
+    html = sandbox_mail.html_of(uow, email_id).replace("<head>", f"<head>{OPENS_APART}", 1)
     return HTMLResponse(html, headers={"Content-Security-Policy": EMAIL_POLICY})
 
 

@@ -102,7 +102,7 @@ def templates(request: Request, uow: ClinicUow) -> Response:
     return render(
         request,
         "messaging/templates.html",
-        templates=[(row, _first_words(row.bodies)) for row in rows],
+        templates=[(row, _first_words(row.bodies), _first_words(row.subjects)) for row in rows],
         classes={name: _(short) for name, (_long, short) in CLASSES.items()},
         channels={name: _(word) for name, word in CHANNELS.items()},
     )

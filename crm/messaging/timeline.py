@@ -11,6 +11,7 @@ from crm.accounts.models import User
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
+from crm.messaging.emails.layout import said_in
 from crm.messaging.events import CallLogged, CommunicationSettled, TextReceived
 from crm.messaging.models import Communication
 from crm.web.language import _
@@ -32,7 +33,7 @@ def _read_texts(uow: UnitOfWork, events: Sequence[Any]) -> Mapping[str, Any]:
 
 _SHOWN = (
     *("id", "status", "direction", "body", "held_reason", "reason", "retry_of", "origin_kind"),
-    *("origin_id", "provider_status", "channel", "subject", "message_class"),
+    *("origin_id", "provider_status", "channel", "subject", "message_class", "html"),
 )
 
 
@@ -66,7 +67,14 @@ def _entry(uow: UnitOfWork, event: Event, text: Any, names: Mapping[UUID, str]) 
         look=state.look,
         why=_why(text, gave_up=gave_up),
         explained=text.id,
+        folded=said_in(uow.decrypt(text.id, text.body)) if text.html and text.body else "",
+        asks=why_words(text.channel),
     )
+
+
+def why_words(channel: str) -> str:
+    """Return what leads to the page that explains a text or an email."""
+    return _("Why this email?") if channel == "email" else _("Why this text?")
 
 
 def _email_title(email: Any) -> str:

@@ -152,6 +152,11 @@ def any_of(words: Iterable[str]) -> str:
     return format_list(list(words), style="or", locale=current_language())
 
 
+def all_of(words: Iterable[str]) -> str:
+    """Return "this, that, and those"."""
+    return format_list(list(words), locale=current_language())
+
+
 def phone(e164: str, region: str = "US") -> str:
     """Return "(555) 010-2408" for a number of the clinic's region, else the international form."""
     try:

@@ -19,8 +19,10 @@ class Entry:
     """An event as people read it; the texts are already translated.
 
     `who` is for an event that knows better who did it than the transaction that stored it; `why`
-    stands below what was said; `look` is how that looks where it was not said after all. `ref` is
-    the row that can be taken back, `explained` the communication that a page explains.
+    stands below what was said; `look` is how that looks where it was not said after all. `folded`
+    is what one opens to read, such as an email below its subject. `ref` is the row that can be
+    taken back, `explained` the communication that a page explains, and `asks` the question that it
+    answers.
     """
 
     title: str
@@ -34,6 +36,8 @@ class Entry:
     look: Literal["", "waiting", "unsaid", "lost"] = ""
     ref: UUID | None = None
     explained: UUID | None = None
+    folded: str = ""
+    asks: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _of(place: str, found: Found) -> Found:
 def without_words(moments: Sequence[Moment]) -> list[Moment]:
     """Return the moments without what was said to and fro, for who may not read messages."""
     return [
-        replace(moment, entry=replace(moment.entry, text=""))
+        replace(moment, entry=replace(moment.entry, text="", folded=""))
         if moment.entry.direction in ("in", "out")
         else moment
         for moment in moments

@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from crm.accounts.models import Clinic, Membership, User
 from crm.compliance.models import Consent, Suppression
 from crm.contacts.models import Address, Contact, ContactAddress
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.queuing import CHANNELS_OF, TEST
 from crm.messaging.models import (
     OPEN_STATUSES,
     ChannelAccount,
@@ -107,6 +108,7 @@ def _about_addresses(uow: UnitOfWork, lead_id: UUID) -> dict[str, Any]:
 def _with_opt_outs(uow: UnitOfWork, lead_id: UUID) -> Any:
     """The addresses, the one given last first, each with the opt-out that holds."""
     since = func.max(_links.c.created_at).label("since")
+    by_kind = case(CHANNELS_OF, value=_addresses.c.kind)
     return (
         select(
             *(_addresses.c.id, _addresses.c.kind, _addresses.c.value, since),
@@ -122,7 +124,7 @@ def _with_opt_outs(uow: UnitOfWork, lead_id: UUID) -> Any:
             _suppressions,
             (_suppressions.c.clinic_id == _addresses.c.clinic_id)
             & (_suppressions.c.address_id == _addresses.c.id)
-            & (_suppressions.c.channel == "sms")
+            & (_suppressions.c.channel == by_kind)
             & _suppressions.c.lifted_at.is_(None),
         )
         .where(
@@ -152,7 +154,8 @@ def _talks(uow: UnitOfWork, address_ids: Any) -> Any:
     """What passed by text with each address: was it ever texted, when did it answer last."""
     c = _texts.c
     arrived = c.status.in_(("sending", "unconfirmed", "sent", "delivered"))
-    said = (c.direction == "out") & (c.message_class != "system") & arrived
+    is_test = c.origin_kind.is_not_distinct_from(TEST)
+    said = (c.direction == "out") & (c.message_class != "system") & ~is_test & arrived
     refused = (c.direction == "out") & (c.reason == "not_textable")
     return (
         select(

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm.core.errors import NotFound
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.queuing import CHANNELS_OF
 from crm.messaging.states import NEEDS_PERSON
 from pipelines.lead.actions import CLAIMED_FOR, SEEN_FOR
 from pipelines.lead.asking import asked
@@ -65,12 +66,13 @@ class Sheet:
         mine = (one.name for one in self.members if one.id == self.lead.owner_id)
         return next(mine, "")
 
-    def said(self, address_id: UUID, purpose: str) -> Any:
-        """Return the last word of an address on texts for a purpose, if there is one."""
+    def said(self, address: Any, purpose: str) -> Any:
+        """Return the last word of an address on its own channel for a purpose, if there is one."""
+        asked = (address.id, CHANNELS_OF[address.kind], purpose)
         words = (
-            one for one in self.consents if (one.address_id, one.channel) == (address_id, "sms")
+            one for one in self.consents if (one.address_id, one.channel, one.purpose) == asked
         )
-        return next((one for one in words if one.purpose == purpose), None)
+        return next(words, None)
 
     @property
     def phones(self) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm.compliance.gate import BY_PERSON
 from crm.core.uow import UnitOfWork
 from crm.messaging import states
+from crm.messaging.timeline import why_words
 from pipelines.lead.queries import Sheet
 
 SOON = timedelta(seconds=30)
@@ -24,6 +25,7 @@ class Waiting:
     due_at: datetime | None
     is_dead: bool
     why: str
+    asks: str
     words: str
     writer: str
     is_by_hand: bool
@@ -53,6 +55,7 @@ def _waiting(uow: UnitOfWork, sheet: Sheet, row: Any, *, with_words: bool) -> Wa
         why=states.reason(
             states.GAVE_UP if is_dead else row.held_reason or row.reason, row.channel
         ),
+        asks=why_words(row.channel),
         words=uow.decrypt(row.id, row.body) if is_readable else "",
         writer=row.writer or "",
         is_by_hand=is_by_hand,

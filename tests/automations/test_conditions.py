@@ -77,6 +77,7 @@ CASES: list[tuple[dict[str, Any], bool]] = [
     ({"kind": "may_contact", "channel": "sms", "purpose": "marketing"}, False),
     ({"kind": "may_contact", "channel": "email"}, False),
     ({"kind": "has_replied"}, True),
+    ({"kind": "has_not_replied"}, False),
     ({"kind": "was_texted", "days": 3}, True),
     ({"kind": "was_texted", "days": 2}, False),
     ({"kind": "was_texted", "days": 3, "is_delivered": True}, False),
@@ -161,6 +162,7 @@ EVERYTHING = [
     {"kind": "may_contact", "channel": "sms"},
     {"kind": "has_tag", "tag": "vip"},
     {"kind": "has_replied"},
+    {"kind": "has_not_replied"},
     {"kind": "was_texted", "days": 3},
     {"kind": "has_asked", "times": 1},
 ]
@@ -187,6 +189,7 @@ def test_facts_are_read_from_what_is_there(practice: Practice) -> None:
         "may_contact": False,
         "has_tag": True,
         "has_replied": True,
+        "has_not_replied": False,
         "was_texted": False,
         "has_asked": False,
     }

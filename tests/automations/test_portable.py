@@ -13,6 +13,7 @@ from automations.library.ready import Ready
 from automations.portable import bring_in, download, upload
 from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions import add_template
 from crm.messaging.queries import templates_shown
 from pipelines.actions import add_pipeline
 from pipelines.models import Pipeline
@@ -55,6 +56,23 @@ def test_another_clinic_takes_a_file_over_and_publishes_it(practice: Practice) -
     version = practice.do(publish_draft, automation.id, opened.version)
     names = {one.name: str(one.id) for one in practice.do(templates_shown)}
     assert version.definition["steps"][0]["template_id"] == names["Hello again"]
+
+
+def test_an_email_comes_back_from_a_file_as_the_email_that_it_was(practice: Practice) -> None:
+    words, subjects = {"en": "Hello", "es": "Hola"}, {"en": "Your visit", "es": "Su visita"}
+    practice.do(add_template, "Mail", words, "care", subjects)
+    automation = practice.publish("A", CREATED, {"kind": "send_email", "template": "Mail"})
+    opened = practice.do(open_automation, automation.id)
+    file = practice.do(download, opened.document, opened.choices.names)
+    again = json.dumps(file).replace('"Mail"', '"Mail again"')
+    taken = practice.do(upload, again)
+
+    made = next(one for one in practice.do(templates_shown) if one.name == "Mail again")
+    assert (made.channel, made.subjects, made.bodies) == ("email", subjects, words)
+    here = practice.do(open_automation, taken.id)
+    assert practice.do(wrong_with, here.document) == {}
+    back = practice.do(download, here.document, here.choices.names)
+    assert back["templates"]["Mail again"] == file["templates"]["Mail"]
 
 
 def test_what_a_clinic_lacks_is_named_at_its_part_and_found_once_it_is_there(

@@ -107,7 +107,7 @@ def test_a_follow_up_is_built_previewed_and_published_by_mouse(page: Page, house
     page.get_by_role("link", name="Choose what starts it").click()
     page.get_by_label("Starts when").select_option("lead_created")
     page.locator("#form-trigger").get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Kept.").first).to_be_visible()
+    expect(page.get_by_text("Kept:").first).to_be_visible()
     page.get_by_role("link", name="Steps", exact=True).click()
 
     add_by_mouse(page, "root.steps", "Send a text")
@@ -214,7 +214,7 @@ def test_a_follow_up_is_built_previewed_and_published_by_keys(page: Page, house:
     hands.press("Enter")
     hands.reach(page.locator("#form-trigger").get_by_role("button", name="Save"))
     hands.press("Enter")
-    expect(page.get_by_text("Kept.").first).to_be_visible()
+    expect(page.get_by_text("Kept:").first).to_be_visible()
     hands.reach(page.get_by_role("link", name="Steps", exact=True))
     hands.press("Enter")
     expect(page.get_by_text("It does nothing yet")).to_be_visible()

@@ -217,7 +217,7 @@ def test_what_one_is_at_stays_while_the_page_is_read_anew(lead_page: Page) -> No
     note = page.get_by_label("Note for the team")
     note.fill("Called from work")
     consent = page.locator("#lead-consent")
-    consent.get_by_text("They asked us to stop").click()
+    consent.get_by_text("They asked us to stop texts").click()
     consent.get_by_label("Their words").fill("No more of these")
     with page.expect_response(re.compile("/fresh")):
         page.evaluate(

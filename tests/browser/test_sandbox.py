@@ -3,6 +3,9 @@
 import pytest
 from playwright.sync_api import Page
 
+from automations.sequences import load_automation
+from crm.core.uow import UnitOfWork
+from crm.messaging.actions import add_template
 from tests.browser.signing_in import sign_in_as
 from tests.conftest import Drain
 from tests.support.chromium import needs_chromium, open_page
@@ -50,3 +53,21 @@ def test_the_first_phone_appears_by_itself(house: House, drain: Drain) -> None:
         page.wait_for_selector(".bubble-theirs")
         assert page.locator(".empty").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_way_out_in_an_email_leads_out_of_its_frame(house: House, drain: Drain) -> None:
+    house.do(_follow_up_by_email)
+    house.ask(email="robin@vale.example")
+    drain()
+    with open_page() as page:
+        open_phones(page, house)
+        page.locator("iframe").scroll_into_view_if_needed()
+        with page.expect_popup() as opened:
+            page.frame_locator("iframe").get_by_role("link", name="Unsubscribe").click()
+        opened.value.get_by_role("button", name="Unsubscribe").wait_for()
+
+
+def _follow_up_by_email(uow: UnitOfWork) -> None:
+    add_template(uow, "Mail", {"en": "Hello"}, "care", {"en": "Your visit"})
+    steps = [{"kind": "send_email", "template": "Mail"}]
+    load_automation(uow, {"name": "By email", "trigger": {"kind": "lead_created"}, "steps": steps})

@@ -12,6 +12,7 @@ from automations.models import Automation, Enrollment, StepRun
 from automations.sequences import load_automation, resume
 from crm.accounts.models import Clinic
 from crm.compliance.models import Consent, Suppression
+from crm.contacts.models import Address
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import add_template
 from crm.messaging.models import Communication
@@ -90,7 +91,10 @@ def test_a_request_is_answered_by_text_and_email_and_unsubscribing_ends_the_emai
     assert "Your request at Riverside Dental" in box
     shown = desk.get(f"/sandbox/emails/{email.id}")
     assert "Hello Robin" in shown.text
-    assert "sandbox; default-src" in shown.headers["content-security-policy"]
+    assert shown.headers["content-security-policy"].startswith("sandbox allow-popups ")
+    # Its links lead out of the frame, in the sandbox alone.
+    assert '<base target="_blank">' in shown.text
+    assert "<base" not in decrypted(house, email, "html")
     assert "12 Water Street" in shown.text
 
     # What mail programs and scanners do first: they look, and nothing comes of it.
@@ -113,6 +117,14 @@ def test_a_request_is_answered_by_text_and_email_and_unsubscribing_ends_the_emai
     assert [row.reason for row in emails(house)] == [None, "suppressed"]
     page = house.page(f"/leads/{lead_id}")
     assert "This email address opted out." in page
+    # The email is read below its subject; the reader's own way out is not there.
+    assert "we are glad to help" in page
+    assert "/u/" not in page
+    assert "Why this email?" in page
+    assert "Consent withdrawn" in page
+    assert page.count("They do not agree") == 1
+    why = house.page(f"/texts/{email.id}/why")
+    assert "They gave this address with their request" in why
     assert "Your request at Riverside Dental" in page
 
 
@@ -251,3 +263,41 @@ def test_an_email_of_one_sequence_takes_the_place_of_no_text_of_another(
     drain()
     assert [email.status for email in emails(house)] == ["sent"]
     assert len(house.sent(PHONE)) == 1
+
+
+def test_who_tells_the_clinic_gets_no_more_emails_and_undoes_it_by_the_link_of_one(
+    house: House, drain: Drain
+) -> None:
+    follow_up(house, MAIL, WAIT, MAIL)
+    lead_id = house.ask(email=EMAIL)
+    drain()
+    [email] = emails(house)
+    [address] = house.all(Address, col(Address.value) == EMAIL)
+    page = f"/leads/{lead_id}"
+    assert "Emails about care" in house.page(page)
+    asked = {"address_id": str(address.id), "asked_by": "phone"}
+    for _ in range(2):
+        answer = house.signed_in().submit(page, f"{page}/opt-out", **asked)
+        assert answer.status_code == 303
+    drain()
+
+    [closed] = house.all(Suppression)
+    assert (closed.channel, closed.reason) == ("email", "told_staff")
+    revoked = house.all(Consent, col(Consent.action) == "revoked")
+    assert sorted((one.channel, one.purpose, one.source) for one in revoked) == [
+        ("email", "care", "staff"),
+        ("email", "marketing", "staff"),
+    ]
+    [passage] = house.enrollments(BOTH)
+    assert (passage.state, passage.exit_reason) == ("ended", "opted_out")
+    shown = house.page(page)
+    assert "they told the clinic" in shown
+    assert "They asked us to stop emails" not in shown
+    assert "They asked us to stop texts" in shown
+
+    # Asking again lifts nothing; their own choice does.
+    house.ask(email=EMAIL)
+    drain()
+    assert len(house.all(Suppression, col(Suppression.lifted_at).is_(None))) == 1
+    assert chosen(house.visitor(), way_out(house, email), "care").status_code == 303
+    assert house.all(Suppression, col(Suppression.lifted_at).is_(None)) == []

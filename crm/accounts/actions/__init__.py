@@ -18,7 +18,12 @@ from crm.accounts.actions.logins import (
     switch_clinic,
 )
 from crm.accounts.actions.members import add_membership, change_role, end_membership
-from crm.accounts.actions.profile import Profile, change_password, change_profile
+from crm.accounts.actions.profile import (
+    Profile,
+    change_password,
+    change_phone,
+    change_profile,
+)
 from crm.accounts.actions.resets import make_reset_link, reset_is_open, set_password_by_link
 from crm.accounts.actions.team import Invitation, invite, team_link
 
@@ -31,6 +36,7 @@ __all__ = [
     "add_membership",
     "authenticate_key",
     "change_password",
+    "change_phone",
     "change_profile",
     "change_role",
     "create_key",

@@ -52,6 +52,13 @@ def change_profile(uow: UnitOfWork, wanted: Profile) -> None:
     uow.session.flush()
 
 
+def change_phone(uow: UnitOfWork, e164: str) -> None:
+    """Keep the number that the principal gave as his own; nobody has proved that it is."""
+    assert uow.principal.id is not None
+    locked_user(uow, uow.principal.id).phone = e164
+    uow.session.flush()
+
+
 def change_password(
     accounts: Accounts, attempt: Attempt, who: Recognised, current: str, new: str
 ) -> Opened:

@@ -26,15 +26,17 @@ def opt_out_told_staff(
     contact_id: UUID | None,
     asked_by: AskedBy,
     words: str | None = None,
+    channel: Channel = "sms",
 ) -> bool:
-    """Heed that somebody told the clinic to stop texts to an address; return whether it was news.
+    """Heed that somebody told the clinic to stop texts, or emails; return whether it was news.
 
-    It does what STOP does (LAW-4, LAW-7), but answers nothing, and only their START lifts it.
+    It does what STOP does (LAW-4, LAW-7), but answers nothing. Only their own word lifts it: START,
+    or their choice on the page that each email leads to.
     """
     lock_addresses(uow, [address_id])
-    is_news = suppress_as_told(uow, address_id)
+    is_news = suppress_as_told(uow, address_id, channel)
     said = latest_consents(uow, [address_id]).values()
-    if not is_news and all(word.granted_tier == "none" for word in said if word.channel == "sms"):
+    if not is_news and all(word.granted_tier == "none" for word in said if word.channel == channel):
         return False
     revoke_consents(
         uow,
@@ -42,9 +44,10 @@ def opt_out_told_staff(
         contact_id=contact_id,
         source="staff",
         evidence={"asked_by": asked_by, "words": words},
+        channel=channel,
     )
-    void_for_address(uow, address_id)
-    audit(uow, "address.opted_out", "address", address_id, asked_by=asked_by)
+    void_for_address(uow, address_id, channel)
+    audit(uow, "address.opted_out", "address", address_id, asked_by=asked_by, channel=channel)
     return True
 
 

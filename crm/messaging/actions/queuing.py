@@ -25,13 +25,19 @@ _FRESH: Mapping[str, Any] = {"attempts": 0, "resends": 0, "asked": 0, "gate": {}
 
 _AS_GIVEN = (
     *("conversation_id", "contact_id", "lead_id", "origin_kind", "origin_id"),
-    *("dedupe_key", "useful_until", "sender_id", "queue", "is_overtakable"),
+    *("dedupe_key", "useful_until", "sender_id", "queue", "is_overtakable", "language"),
 )
 
 KINDS: Mapping[Channel, AddressKind] = {"sms": "phone", "email": "email"}
 """The kind of address that each channel reaches."""
 
-RESERVED_CLASSES = {"system": "keyword", "staff": "user"}
+CHANNELS_OF: Mapping[str, Channel] = {kind: channel for channel, kind in KINDS.items()}
+"""The channel that reaches each kind of address."""
+
+TEST = "test"
+"""The `origin_kind` of what goes to whoever tries a template out, and to no patient."""
+
+RESERVED_CLASSES = {"system": ("keyword",), "staff": ("user", TEST)}
 """Who alone may send what needs no consent: keyword answers, and people (LAW-26)."""
 
 
@@ -42,7 +48,9 @@ class OutboundText:
     Its words are a template's published version, or `body`; an email's are always a template's, and
     a template of another channel says nothing. A marketing template stays marketing,
     whatever `message_class` says (LAW-2). Class `system` is for origin `keyword` only (the answers
-    to STOP, START and HELP), class `staff` for origin `user`. A reply or a booking withdraws an
+    to STOP, START and HELP), class `staff` for origins `user` and `test`; a test of a marketing
+    template sells nothing to anybody and stays the latter. `language` is set where it is not the
+    person's. A reply or a booking withdraws an
     overtakable one (pain 15).
     """
 
@@ -64,9 +72,10 @@ class OutboundText:
     due_at: datetime | None = None
     is_overtakable: bool = False
     channel: Channel = "sms"
+    language: str | None = None
 
     def __post_init__(self) -> None:
-        if RESERVED_CLASSES.get(self.message_class, self.origin_kind) != self.origin_kind:
+        if self.origin_kind not in RESERVED_CLASSES.get(self.message_class, (self.origin_kind,)):
             raise ValueError(f"{self.origin_kind} may not send {self.message_class} texts")
         if self.channel == "email" and self.template_id is None:
             raise ValueError("an email has a template, for its subject and its layout")
@@ -111,7 +120,8 @@ def _row(
     template = templates.get(text.template_id) if text.template_id else None
     if template is not None:
         version_id = template.version_id if template.channel == text.channel else None
-        message_class = "marketing" if template.message_class == "marketing" else message_class
+        is_selling = template.message_class == "marketing" and text.origin_kind != TEST
+        message_class = "marketing" if is_selling else message_class
     due_at = text.due_at or uow.now
     is_due = due_at <= uow.now
     values = json.dumps(dict(text.values)) if text.values else None

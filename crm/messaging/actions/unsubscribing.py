@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from crm.accounts.models import Clinic
 from crm.compliance.actions import (
+    TOLD_STAFF,
     UNSUBSCRIBED,
     NewConsent,
     lift_suppression,
@@ -118,9 +119,12 @@ def _change(uow: UnitOfWork, email: Communication, before: Choice, after: Choice
 
 
 def _open(uow: UnitOfWork, email: Communication, evidence: dict[str, str]) -> None:
-    """Let emails through again: what the reader closed himself, and nothing else (rule 13)."""
+    """Let emails through again: what the reader closed himself, also by telling the clinic.
+
+    Nothing else is lifted (rule 13).
+    """
     live = live_suppressions(uow, [email.address_id])[email.address_id, "email"]
-    if live.reason != UNSUBSCRIBED:
+    if live.reason not in (UNSUBSCRIBED, TOLD_STAFF):
         raise Conflict(CANNOT_LIFT)
     lift_suppression(uow, email.address_id, "email", email.id)
     _grant(uow, email, "care", evidence)

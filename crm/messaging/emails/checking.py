@@ -11,12 +11,20 @@ from collections.abc import Mapping
 
 from crm.core.errors import N_
 from crm.messaging import rendering
-from crm.messaging.grammar import TemplateRefused
+from crm.messaging.grammar import WHOLE, TemplateRefused
 from crm.messaging.rendering import MERGE_FIELDS
 from crm.web.language import _
 
 SUBJECT_LIMIT = 150
 """Characters of a subject's source: more of one is shown nowhere."""
+
+NAMES_NOBODY = N_(
+    "Take “%(name)s” out of the subject: others may read it. It may name the clinic, nobody else."
+)
+TELLS_NOTHING = N_(
+    "Take “%(word)s” out of the subject: others may read it, and it tells of an illness or"
+    " treatment."
+)
 
 SUBJECT_FIELDS = frozenset({"clinic_name"})
 BODY_FIELDS = MERGE_FIELDS - {"service"}
@@ -53,20 +61,15 @@ def check_subject(source: str) -> None:
     Raises TemplateRefused.
     """
     if "\n" in source:
-        raise TemplateRefused(1, N_("a subject is one line"))
+        raise TemplateRefused(WHOLE, N_("Write the subject in one line."))
     if len(source) > SUBJECT_LIMIT:
-        raise TemplateRefused(
-            1, N_("it is longer than %(limit)s characters"), limit=str(SUBJECT_LIMIT)
-        )
+        too_long = N_("Shorten the subject to %(limit)s characters.")
+        raise TemplateRefused(WHOLE, too_long, limit=str(SUBJECT_LIMIT))
     for name in rendering.compile(source).lines:
         if name not in SUBJECT_FIELDS:
-            raise TemplateRefused(
-                1, N_("a subject names nobody: “%(name)s” cannot stand in it"), name=name
-            )
+            raise TemplateRefused(WHOLE, NAMES_NOBODY, name=rendering.called(name))
     if found := clinical_words(source):
-        raise TemplateRefused(
-            1, N_("a subject tells of no illness or treatment: “%(word)s”"), word=found[0]
-        )
+        raise TemplateRefused(WHOLE, TELLS_NOTHING, word=found[0])
 
 
 def check_body(source: str) -> None:

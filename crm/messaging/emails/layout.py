@@ -13,6 +13,9 @@ from html import escape
 
 from crm.web.language import gettext
 
+FOOT = "\n\n--\n"
+"""What stands between an email's words and its footer, in its text part."""
+
 ESSENTIAL = ("system",)
 """Classes of emails that nobody can unsubscribe from: receipts of what one did oneself (A11)."""
 
@@ -69,12 +72,18 @@ def compose(
     place = [line for line in (letterhead.postal_address or "").splitlines() if line.strip()]
     who = [letterhead.name, *place, *([letterhead.phone] if letterhead.phone else [])]
     says_out = [f"{way_out}: {unsubscribe_url}"] if unsubscribe_url else []
-    text = "\n".join([body, "", "--", *who, "", why, *says_out])
+    text = FOOT.join([body, "\n".join([*who, "", why, *says_out])])
     footer = [*who, "", why]
     link = _link(unsubscribe_url, way_out, _FAINT) if unsubscribe_url else ""
     return Email(
         subject, text, _html(subject, body, letterhead.name, language, footer, link, links)
     )
+
+
+def said_in(text: str) -> str:
+    """Return an email's own words of its text part: without the footer, whose link is another's."""
+    words, _foot, footer = text.rpartition(FOOT)
+    return words or footer
 
 
 def reason(message_class: str, clinic: str, language: str) -> str:

@@ -13,6 +13,7 @@ from crm.contacts.models import Address, Contact
 from crm.contacts.queries import canonical_of
 from crm.core.bulk import given
 from crm.core.events import EventRow
+from crm.messaging.actions.queuing import TEST
 from crm.messaging.events import TextReceived
 from crm.messaging.models import (
     ChannelAccount,
@@ -41,8 +42,13 @@ def _history() -> Any:
     """What passed between the clinic and the address: one look at its communications."""
     other = _table(Communication, "other")
     left = and_(other.c.direction == "out", other.c.status.in_(LEFT))
-    # What did not arrive told nobody who we are and how to end it.
-    arrived = and_(left, other.c.status != "undelivered", other.c.message_class != "system")
+    # What did not arrive told nobody who we are and how to end it, nor did a test.
+    arrived = and_(
+        left,
+        other.c.status != "undelivered",
+        other.c.message_class != "system",
+        other.c.origin_kind.is_distinct_from(TEST),
+    )
     recent = and_(
         left, other.c.message_class.in_(AUTOMATED), other.c.taken_at > bindparam("week_ago")
     )
@@ -168,6 +174,7 @@ def _statement() -> Select[Any]:
                 version.c.bodies,
                 version.c.subjects,
                 _is_paused(template).label("is_template_paused"),
+                template.c.message_class.label("template_class"),
             ),
             *(*_consent_columns(consent), *history.c, *_sender_columns(sender)),
         )
@@ -191,7 +198,7 @@ def _person_columns(address: Any, canonical: Any) -> Sequence[Any]:
         address.c.kind,
         address.c.value,
         canonical.c.name.label("contact_name"),
-        canonical.c.language,
+        coalesce(_text.language, canonical.c.language).label("language"),
         canonical.c.timezone.label("contact_zone"),
     ]
 

@@ -11,12 +11,15 @@ from crm.core.crypto import Undecipherable
 from crm.core.performing import describe
 from crm.core.uow import UnitOfWork
 from crm.messaging import rendering
+from crm.messaging.actions.queuing import TEST
 from crm.messaging.channels.base import Mail
 from crm.messaging.composing import complete, merge_values
 from crm.messaging.emails import layout
 from crm.messaging.emails.ways_out import address, way_out
 from crm.messaging.facts import Candidate
 from crm.messaging.grammar import TemplateRefused
+from crm.web import formats
+from crm.web.language import gettext
 
 log = structlog.get_logger()
 
@@ -58,7 +61,7 @@ def words(uow: UnitOfWork, candidate: Candidate, base_url: str) -> Said:
 
 
 def _text(uow: UnitOfWork, candidate: Candidate) -> str:
-    said = _completed(candidate, _body(uow, candidate))
+    said = _marked(candidate, _completed(candidate, _body(uow, candidate)))
     if len(said.encode("utf-16-le")) // 2 > rendering.TEXT_LIMIT:
         raise Unsayable("text_too_long")
     return said
@@ -71,19 +74,25 @@ def _email(uow: UnitOfWork, candidate: Candidate, base_url: str) -> Said:
     if not (source and subject):
         raise Unsayable("no_words")
     values = _values(uow, candidate)
-    is_essential = row.message_class in layout.ESSENTIAL
+    message_class = row.template_class if row.origin_kind == TEST else row.message_class
+    is_essential = message_class in layout.ESSENTIAL
     token = None if is_essential else way_out(uow, row.id)
     email = layout.compose(
-        rendering.compile(subject).render(values),
+        _marked(candidate, rendering.compile(subject).render(values)),
         rendering.compile(source).render(values, rendering.EMAIL_LIMIT),
-        layout.Letterhead(row.clinic_name, row.postal_address, row.clinic_phone),
-        message_class=row.message_class,
+        _letterhead(row),
+        message_class=message_class,
         language=language,
         unsubscribe_url=address(base_url, token, language) if token else None,
         links=layout.links_of(source),
     )
     unsubscribe_url = address(base_url, token) if token else None
     return Said(email.text, Mail(email.subject, email.html, row.clinic_name, unsubscribe_url))
+
+
+def _letterhead(row: Any) -> layout.Letterhead:
+    phone = formats.phone(row.clinic_phone, row.region) if row.clinic_phone else None
+    return layout.Letterhead(row.clinic_name, row.postal_address, phone)
 
 
 def _body(uow: UnitOfWork, candidate: Candidate) -> str:
@@ -124,5 +133,14 @@ def _completed(candidate: Candidate, body: str) -> str:
         row.clinic_name,
         row.language or row.clinic_language,
         is_first=not row.was_texted,
-        is_automated=candidate.facts.is_automated,
+        is_automated=candidate.facts.is_automated or row.origin_kind == TEST,
     )
+
+
+def _marked(candidate: Candidate, words: str) -> str:
+    """Return words or a subject, of a test with the mark that it is one."""
+    row = candidate.row
+    if row.origin_kind != TEST:
+        return words
+    mark = gettext(row.language or row.clinic_language, "TEST")
+    return f"{mark}: {words}"

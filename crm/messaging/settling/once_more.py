@@ -27,7 +27,7 @@ _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _SAME = (
     *("channel", "message_class", "address_id", "conversation_id", "contact_id", "lead_id"),
     *("origin_kind", "origin_id", "template_version_id", "useful_until", "sender_id", "cause"),
-    "queue",
+    *("queue", "language"),
 )
 
 

@@ -15,6 +15,7 @@ from crm.core.errors import N_, Invalid, NotFound
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import opt_out_told_staff
 from crm.messaging.actions.opting_out import AskedBy
+from crm.messaging.actions.queuing import CHANNELS_OF
 from crm.web.forms import FormModel, OptionalText, Rejected, shows_again
 from crm.web.language import _
 from pipelines import queries
@@ -76,14 +77,26 @@ def record_consent(
 
 def _whose_phone(uow: UnitOfWork, lead_id: UUID, address_id: UUID) -> Contact:
     """Return the person of a lead. Raises NotFound, also where the phone is not theirs."""
-    person = queries.person(uow, uow.get(Lead, lead_id).contact_id)
-    if address_id not in [each.id for each in person.addresses if each.kind == "phone"]:
+    contact, kind = _whose(uow, lead_id, address_id)
+    if kind != "phone":
         raise NotFound("phone not found")
-    return person.contact
+    return contact
+
+
+def _whose(uow: UnitOfWork, lead_id: UUID, address_id: UUID) -> tuple[Contact, str]:
+    """Return the person of a lead, and what an address of theirs is.
+
+    Raises NotFound, also where the address is not theirs.
+    """
+    person = queries.person(uow, uow.get(Lead, lead_id).contact_id)
+    kind = next((each.kind for each in person.addresses if each.id == address_id), None)
+    if kind is None:
+        raise NotFound("address not found")
+    return person.contact, kind
 
 
 class OptOutForm(FormModel):
-    """That a patient asked somebody of the clinic to stop texts to a phone, and how."""
+    """That a patient asked somebody of the clinic to stop texts or emails, and how."""
 
     address_id: UUID
     asked_by: AskedBy
@@ -98,15 +111,18 @@ def opt_out(
     lead_id: UUID,
     form: Annotated[OptOutForm, Form()],
 ) -> Response:
-    """Write down that the patient asked the clinic to stop texts to one of the phones (LAW-4)."""
-    contact = _whose_phone(uow, lead_id, form.address_id)
+    """Write down that the patient asked to stop texts, or emails, to an address (LAW-4)."""
+    contact, kind = _whose(uow, lead_id, form.address_id)
     opt_out_told_staff(
         uow,
         form.address_id,
         contact_id=contact.id,
         asked_by=form.asked_by,
         words=form.words,
+        channel=CHANNELS_OF[kind],
     )
     message = _("It is noted; no more texts leave for this number.")
+    if kind == "email":
+        message = _("It is noted; no more emails leave for this address.")
     done = Done(message, CHANGED)
     return answer(request, uow, login, lead_id, done)

@@ -46,7 +46,7 @@ Part = Literal["head", "here", "composer", "timeline", "consent", "tags", "detai
 
 TABS: Mapping[Tab, str] = {
     "all": N_("All activity"),
-    "texts": N_("Texts"),
+    "texts": N_("Texts and emails"),
     "calls": N_("Calls"),
     "notes": N_("Notes"),
     "sequences": N_("Sequences"),
@@ -130,10 +130,11 @@ def _words(found: Sheet) -> dict[str, Any]:
         "quiet_hours": _quiet_hours(found),
         "opt_outs": {
             one.id: opt_out(one.suppressed_at, one.suppressed_for)
-            for one in found.phones
+            for one in found.addresses
             if one.suppressed_at is not None
         },
         "purposes": [("care", _("Texts about care")), ("marketing", _("Offers by text"))],
+        "email_purposes": [("care", _("Emails about care")), ("marketing", _("Offers by email"))],
     }
 
 

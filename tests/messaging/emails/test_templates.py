@@ -113,7 +113,7 @@ def test_an_email_is_written_on_the_page_and_its_preview_warns(house: House) -> 
     words = {"name": "Mail", "channel": "email", "subject_en": "Hi", "body_en": "Your surgery"}
     refused = browser.submit(page, LIST, **{**words, "subject_en": "Hi {{ first_name }}"})
     assert refused.status_code == 422
-    assert "a subject names nobody" in refused.text
+    assert "Take “first name” out of the subject" in refused.text
     assert 'name="channel" value="email"' in refused.text
     preview = browser.submit(page, f"{LIST}/preview", **words)
     assert "surgery" in preview.text
