@@ -8,6 +8,8 @@ from automations import pages as automations_pages
 from automations import timeline as automations_timeline
 from automations.building import pages as builder_pages
 from automations.building import people_pages, whole_pages
+from automations.campaigns import models as campaigns_models
+from automations.campaigns.performing import CAMPAIGNS
 from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
@@ -74,6 +76,7 @@ MODELS = (
     notices_models,
     lead_models,
     automations_models,
+    campaigns_models,
     webhooks_models,
 )
 
@@ -83,7 +86,10 @@ CONSUMERS: tuple[Consumer, ...] = (
     *lead_consumers.CONSUMERS,
 )
 
-WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS)
+WORK: tuple[Work, ...] = (
+    *(DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS),
+    CAMPAIGNS,
+)
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 
