@@ -9,6 +9,7 @@ from automations import timeline as automations_timeline
 from automations.building import pages as builder_pages
 from automations.building import people_pages, whole_pages
 from automations.campaigns import models as campaigns_models
+from automations.campaigns import pages as campaigns_pages
 from automations.campaigns.performing import CAMPAIGNS
 from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
@@ -119,6 +120,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     builder_pages.router,
     people_pages.router,
     automations_pages.router,
+    campaigns_pages.router,
     explain_pages.router,
     messaging_pages.router,
     template_pages.router,
@@ -158,6 +160,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("lead", "leads:read", of="lead_id"),
     Topic("contact", "leads:read", of="contact_id"),
     Topic("tasks", "leads:read", news=("task.",)),
+    Topic("campaigns", "automations:read", news=("campaign.",)),
     Topic(
         "notices",
         "leads:read",

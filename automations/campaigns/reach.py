@@ -48,10 +48,10 @@ _templates: Any = Template.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign would do now: whom it is for, with which sequence, as of the clinic."""
+    """What a campaign would do now: whom it is for, with which sequence, by the clinic's days."""
 
     audience: Audience
-    automation_id: UUID
+    automation_id: UUID | None
     reentry: Reentry
     spoken: Spoken
     zone: ZoneInfo
