@@ -70,7 +70,10 @@ def new(request: Request, uow: ClinicUow, automation_id: UUID | None = None) -> 
 def _again(request: Request, rejected: Rejected) -> Response:
     """Show a refused form as it was typed; of what only counts, its part of the page."""
     if is_htmx(request):
-        return render_block(request, FORM, "reach", **_reach(None), problem=rejected.problem)
+        status = rejected.problem.status
+        return render_block(
+            *(request, FORM, "reach", status), **_reach(None), problem=rejected.problem
+        )
     campaign_id = rejected.id("campaign_id")
     with own_uow(request) as uow:
         values = values_typed(rejected.values, rejected.several)
