@@ -26,6 +26,23 @@ class StartRequested(Event):
     automation_id: UUID
 
 
+class CampaignReached(StartRequested):
+    """A campaign comes to a person: its sequence is started for them, by its rules of entry."""
+
+    name = "campaign.reached"
+
+    campaign_id: UUID
+
+
+class CampaignChanged(Event):
+    """A campaign was started, paused, resumed or stopped, or has finished. Order key: its own."""
+
+    name = "campaign.changed"
+
+    campaign_id: UUID
+    state: str
+
+
 class EnrollmentRefused(Event):
     """A trigger matched but nobody was enrolled; the reason is a code."""
 

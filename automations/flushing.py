@@ -54,6 +54,7 @@ def _queue_texts(uow: UnitOfWork, passes: Sequence[Pass]) -> Mapping[str, str]:
             useful_until=effect.useful_until,
             cause=one.standing.cause,
             channel=effect.channel,
+            queue=one.standing.queue,
         )
         for one in passes
         for effect in one.effects

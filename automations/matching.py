@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from automations.enrollments import end_enrollments
-from automations.events import EnrollmentRefused, EnrollmentStarted, StartRequested
+from automations.events import (
+    CampaignReached,
+    EnrollmentRefused,
+    EnrollmentStarted,
+    StartRequested,
+)
 from automations.facts import Facts, Group
 from automations.keys import derived_id
 from automations.models import Enrollment
@@ -19,6 +24,9 @@ from automations.subjects import Subject, lock_facts
 from automations.versions import Published, published_automations
 from crm.core.events import Event, EventRow
 from crm.core.uow import UnitOfWork
+
+BULK = "bulk"
+"""The queue of what is done for many at once, behind everything else (TW-42)."""
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]
@@ -37,6 +45,11 @@ class Entry:
         """The enrollment's id: the same event never enrolls the same subject twice."""
         return derived_id(self.event.id, self.automation.id)
 
+    @property
+    def queue(self) -> str:
+        """Where it is worked on: what many were started for at once keeps no other waiting."""
+        return BULK if isinstance(self.event, CampaignReached) else "default"
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -48,8 +61,20 @@ class Passage:
     is_live: bool
 
 
+class Admission(NamedTuple):
+    """Who entered, and who did not, with the code of why."""
+
+    entered: list[Named]
+    refused: list[tuple[Entry, str]]
+
+
 def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
-    """Enroll the subjects of these events in all that the events start; return who entered.
+    """Enroll the subjects of these events in all that the events start; return who entered."""
+    return admit(uow, events).entered
+
+
+def admit(uow: UnitOfWork, events: Sequence[Event]) -> Admission:
+    """Enroll the subjects of these events in all that the events start.
 
     The events are of different subjects, or in the order in which they happened. Whoever may not
     enter is refused on record, with the reason; resuming a paused automation lets none of them in.
@@ -71,7 +96,7 @@ def enroll_matching(uow: UnitOfWork, events: Sequence[Event]) -> list[Named]:
         or entry.automation.definition.trigger.matches(entry.event, seen[entry.subject])
     ]
     if not matching:
-        return []
+        return Admission([], [])
     known = _reading(uow, matching, facts, lambda entry: entry.automation.definition.entry_needs)
     return _enroll(uow, matching, known)
 
@@ -119,8 +144,8 @@ def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | No
     return "paused" if entry.automation.is_paused else None
 
 
-def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> list[Named]:
-    """Let in who may enter, and put the others on record; return who entered."""
+def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Facts]) -> Admission:
+    """Let in who may enter, and put the others on record."""
     passages = _passages(uow, entries)
     refused: list[tuple[Entry, str]] = []
     entering: list[Entry] = []
@@ -141,7 +166,8 @@ def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Fact
     let_in = [entry for entry in entering if entry.id in entered]
     _tell(uow, let_in)
     _tell_refused(uow, refused)
-    return [Named(entry.id, entry.subject.contact_id, entry.subject.lead_id) for entry in let_in]
+    named = [Named(entry.id, entry.subject.contact_id, entry.subject.lead_id) for entry in let_in]
+    return Admission(named, refused)
 
 
 def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUID], list[Passage]]:
@@ -184,6 +210,7 @@ def _insert(uow: UnitOfWork, entries: Sequence[Entry]) -> set[UUID]:
             "entered_at": uow.now,
             "due_at": uow.now,
             "lease_until": uow.reserved_until,
+            "queue": entry.queue,
         }
         for entry in entries
     ]

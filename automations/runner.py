@@ -139,6 +139,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
             listens=row.listens,
             until=row.listens_until,
             heard=heard.get(row.id),
+            queue=row.queue,
         )
         for row in rows
     ]
@@ -187,7 +188,7 @@ def _lock() -> Any:
         select(
             *(c.id, c.automation_id, c.version_id, c.contact_id, c.lead_id, c.cause),
             *(c.step, c.occurrence, c.last_step, c.awaits, c.listens, c.listens_until),
-            *(c.entered_at, c.paused_at, _automations.c.name, _clinics.c.timezone),
+            *(c.entered_at, c.paused_at, c.queue, _automations.c.name, _clinics.c.timezone),
             # Who was taken on by an earlier release, or has just come, has heard nothing yet.
             func.coalesce(c.hears_from, c.entered_at).label("hears_from"),
             _automations.c.state.label("automation_state"),

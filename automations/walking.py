@@ -66,6 +66,7 @@ class Standing:
     listens: str | None = None
     until: datetime | None = None
     heard: Heard | None = None
+    queue: str = "default"
 
 
 @dataclass(frozen=True)

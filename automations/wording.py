@@ -36,6 +36,10 @@ REFUSED: Mapping[str, str] = {
     "once_only": N_("nobody enters it twice"),
     "already_in": N_("already in it"),
     "paused": N_("it was paused"),
+    # By a campaign, which asks ahead.
+    "no_address": N_("there is no address to send to"),
+    "suppressed": N_("they opted out"),
+    "no_consent": N_("they have not agreed to it"),
 }
 REENTRY: Mapping[str, str] = {
     "never": N_("Nobody enters it twice."),

@@ -8,6 +8,9 @@ from automations import pages as automations_pages
 from automations import timeline as automations_timeline
 from automations.building import pages as builder_pages
 from automations.building import people_pages, whole_pages
+from automations.campaigns import models as campaigns_models
+from automations.campaigns import pages as campaigns_pages
+from automations.campaigns.performing import CAMPAIGNS
 from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
@@ -80,6 +83,7 @@ MODELS = (
     notices_models,
     lead_models,
     automations_models,
+    campaigns_models,
     webhooks_models,
 )
 
@@ -89,7 +93,10 @@ CONSUMERS: tuple[Consumer, ...] = (
     *lead_consumers.CONSUMERS,
 )
 
-WORK: tuple[Work, ...] = (DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS)
+WORK: tuple[Work, ...] = (
+    *(DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS),
+    CAMPAIGNS,
+)
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
 
@@ -119,6 +126,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     builder_pages.router,
     people_pages.router,
     automations_pages.router,
+    campaigns_pages.router,
     explain_pages.router,
     messaging_pages.router,
     template_pages.router,
@@ -159,6 +167,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("lead", "leads:read", of="lead_id"),
     Topic("contact", "leads:read", of="contact_id"),
     Topic("tasks", "leads:read", news=("task.",)),
+    Topic("campaigns", "automations:read", news=("campaign.",)),
     Topic(
         "notices",
         "leads:read",

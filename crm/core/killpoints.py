@@ -10,7 +10,17 @@ import signal
 from itertools import count
 from typing import Final
 
-_STEPS = ("intake", "deliver", "advance", "take", "record", "settle", "status", "message")
+_STEPS = (
+    "intake",
+    "deliver",
+    "advance",
+    "take",
+    "record",
+    "settle",
+    "status",
+    "message",
+    "campaign",
+)
 
 POINTS: Final = (
     *(f"{step}.{moment}" for step in _STEPS for moment in ("before_commit", "after_commit")),

@@ -95,11 +95,11 @@ class Records:
         row = self.rows(
             "SELECT (SELECT count(*) FROM deliveries WHERE dead_at IS NULL) AS deliveries,"
             " (SELECT count(*) FROM enrollments WHERE due_at <= now() + %s) AS enrollments,"
+            " (SELECT count(*) FROM campaigns WHERE due_at <= now() + %s) AS campaigns,"
             " (SELECT count(*) FROM communications WHERE status = 'sending'"
             "   OR (status IN ('queued', 'unconfirmed') AND due_at <= now() + %s))"
             " AS communications",
-            self.offset,
-            self.offset,
+            *(self.offset, self.offset, self.offset),
         )[0]
         return {table: rows for table, rows in row.items() if rows}
 
@@ -107,7 +107,7 @@ class Records:
         """Return what died, and why."""
         return [
             {"table": table, **row}
-            for table in ("deliveries", "enrollments", "communications")
+            for table in ("deliveries", "enrollments", "campaigns", "communications")
             for row in self.rows(
                 f"SELECT id::text, attempts, last_error FROM {table} WHERE dead_at IS NOT NULL"
             )

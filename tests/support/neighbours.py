@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import col, select
 
+from automations.campaigns import actions as campaigns
+from automations.campaigns.audience import Audience
 from automations.drafts import new_automation
+from automations.sequences import load_automation
 from crm.accounts import cli
 from crm.accounts.actions.api_keys import create_key
 from crm.accounts.actions.resets import make_reset_link
@@ -85,6 +88,8 @@ def live_through(house: House, drain: Drain) -> None:
     drain()
     house.do(_write_an_email)
     drain()
+    house.do(_start_a_campaign)
+    drain()
     house.do(_furnish_more)
     _work_on(house, lead_id)
     _answer(house, other_id)
@@ -132,6 +137,17 @@ def _write_an_email(uow: UnitOfWork) -> None:
         channel="email",
     )
     queue_texts(uow, [email])
+
+
+def _start_a_campaign(uow: UnitOfWork) -> None:
+    """Let a campaign reach whoever there is."""
+    steps = [{"kind": "wait_for", "days": 1}]
+    trigger = {"kind": "campaign"}
+    sequence = load_automation(uow, {"name": "Recall", "trigger": trigger, "steps": steps})
+    made = campaigns.draft_campaign(
+        uow, campaigns.Draft("Everybody", sequence.id, Audience(), 1_000, "minute")
+    )
+    campaigns.start(uow, made.id, made.version)
 
 
 def _furnish_more(uow: UnitOfWork) -> None:

@@ -4,7 +4,14 @@ Every reason is a code that the lead's page explains. A Block is final, a Defer 
 when it ends: what was true when a text was held proves nothing about the morning (LAW-25).
 """
 
-from crm.compliance.gate.deciding import CALL_TAKES, LEAST_LEFT, LOOK_AGAIN, WEEKLY_CAP, decide
+from crm.compliance.gate.deciding import (
+    CALL_TAKES,
+    LEAST_LEFT,
+    LOOK_AGAIN,
+    TIERS,
+    WEEKLY_CAP,
+    decide,
+)
 from crm.compliance.gate.facts import (
     ANSWER_WITHIN,
     BLOCK_REASONS,
@@ -30,6 +37,7 @@ __all__ = [
     "DEFER_REASONS",
     "LEAST_LEFT",
     "LOOK_AGAIN",
+    "TIERS",
     "WEEK",
     "WEEKLY_CAP",
     "Allow",

@@ -35,7 +35,8 @@ LEAST_LEFT = CALL_TAKES + timedelta(seconds=60)
 JITTER = 15 * 60
 """Seconds over which texts spread that all waited for the same morning (LAW-25)."""
 
-_TIERS = {"care": ("express", "written"), "marketing": ("written",)}
+TIERS = {"care": ("express", "written"), "marketing": ("written",)}
+"""The consents that are enough for each class of automated texts and emails."""
 
 
 def decide(facts: Facts) -> Decision:
@@ -61,7 +62,7 @@ def _blocked(facts: Facts) -> BlockReason | None:
     # The one confirmation of a STOP, and HELP, go to people who opted out too (LAW-6, LAW-32).
     if facts.is_suppressed and facts.message_class != "system":
         return "suppressed"
-    if facts.is_automated and facts.tier not in _TIERS.get(facts.message_class, ()):
+    if facts.is_automated and facts.tier not in TIERS.get(facts.message_class, ()):
         return "no_consent"
     if facts.is_automated and not facts.is_origin_live:
         return "origin_ended"

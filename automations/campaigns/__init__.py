@@ -1,0 +1,1 @@
+"""Campaigns: a sequence started for many contacts at once."""
