@@ -17,7 +17,12 @@ from crm.compliance.events import AddressSuppressed
 from crm.core.bulk import among, given
 from crm.core.events import Event, consumes
 from crm.core.uow import UnitOfWork
-from crm.messaging.events import CommunicationSettled, DeliveryReported, TextReceived
+from crm.messaging.events import (
+    CommunicationSettled,
+    DeliveryFailed,
+    DeliveryReported,
+    TextReceived,
+)
 from crm.messaging.models import Communication
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
 from pipelines.lead.events import LeadDetailChanged, LeadTagged
@@ -52,7 +57,8 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
 
 @consumes(
-    *(LeadTagged, LeadDetailChanged, TaskDone, DeliveryReported, StartRequested),
+    *(LeadTagged, LeadDetailChanged, TaskDone, StartRequested),
+    *(DeliveryReported, DeliveryFailed),
     name="automations.follow_desk",
 )
 def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:

@@ -13,6 +13,7 @@ from automations.outcomes import (
     AddTask,
     AssignLead,
     Effect,
+    NotifyStaff,
     SetDetail,
     StartOther,
     StopOther,
@@ -24,10 +25,11 @@ from crm.core.bulk import among, as_rows, insert_given
 from crm.core.uow import UnitOfWork
 from pipelines.lead.actions import Mark, mark_leads, unmark_leads
 from pipelines.lead.details import Written, write_details
+from pipelines.notices.actions import NewNotice, tell_staff
 from pipelines.tasks.actions import Due, NewTask, add_tasks
 
 NOBODY = "nobody_here"
-"""Why a task was not set, or a lead not given away: whoever was named works here no more."""
+"""Why a task was not set, a lead not given away, nobody told: who was named works here no more."""
 
 Kind = TypeVar("Kind", bound=Effect)
 
@@ -67,11 +69,15 @@ def stop_others(uow: UnitOfWork, passes: Sequence[Pass]) -> Sequence[Pass]:
 
 
 def change_leads(uow: UnitOfWork, passes: Sequence[Pass]) -> dict[str, str]:
-    """Set tasks, change tags and write details; return by its run's key why one was not done."""
+    """Set tasks, tell staff, change tags and write details.
+
+    Returns by its run's key why one was not done.
+    """
     named = {effect.assignee_id for _, effect in _of(passes, AddTask)}
     named |= {one for _, effect in _of(passes, AssignLead) for one in effect.user_ids}
+    named |= {effect.user_id for _, effect in _of(passes, NotifyStaff) if effect.user_id}
     here = {one.id for one in colleagues(uow)} & named if named else set()
-    skipped = _add_tasks(uow, passes, here)
+    skipped = _add_tasks(uow, passes, here) | _tell_staff(uow, passes, here)
     _change_tags(uow, passes)
     return skipped | _write_details(uow, passes, here)
 
@@ -105,6 +111,19 @@ def _add_tasks(uow: UnitOfWork, passes: Sequence[Pass], here: set[UUID]) -> dict
     if tasks:
         add_tasks(uow, tasks)
     return {effect.key: NOBODY for _, effect in wanted if effect.assignee_id not in here}
+
+
+def _tell_staff(uow: UnitOfWork, passes: Sequence[Pass], here: set[UUID]) -> dict[str, str]:
+    wanted = [effect for _, effect in _of(passes, NotifyStaff)]
+    gone = {one.key for one in wanted if one.user_id is not None and one.user_id not in here}
+    notices = [
+        NewNotice(one.id, one.lead_id, one.user_id, one.message)
+        for one in wanted
+        if one.key not in gone
+    ]
+    if notices:
+        tell_staff(uow, notices)
+    return dict.fromkeys(gone, NOBODY)
 
 
 def _write_details(uow: UnitOfWork, passes: Sequence[Pass], here: set[UUID]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-Group = Literal["clock", "reach", "consents", "tags", "replies", "texts", "requests"]
+Group = Literal["clock", "reach", "consents", "tags", "replies", "texts", "requests", "passages"]
 """A part of the facts that is read where a definition asks for it, and not else."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -112,6 +112,11 @@ class Facts:
     def requests(self) -> int:
         """How many requests are on the lead."""
         return self._group("requests")  # type: ignore[no-any-return]
+
+    @property
+    def passages(self) -> Mapping[UUID, UUID]:
+        """Through which sequences the subject went, by the enrollments' ids."""
+        return self._group("passages")  # type: ignore[no-any-return]
 
     def since(self, entered_at: datetime) -> "Facts":
         """Return the same as of somebody who entered then."""

@@ -50,15 +50,21 @@ class Entry:
         """Where it is worked on: what many were started for at once keeps no other waiting."""
         return BULK if isinstance(self.event, CampaignReached) else "default"
 
+    @property
+    def is_echo(self) -> bool:
+        """Whether such events may tell of what sequences did themselves."""
+        return self.automation.definition.trigger.is_echo
+
 
 @dataclass(frozen=True)
 class Passage:
-    """An earlier or a live enrollment of a subject in an automation."""
+    """An earlier or a live enrollment of a subject in an automation, and the event behind it."""
 
     id: UUID
     automation_id: UUID
     subject_id: UUID
     is_live: bool
+    started_by: UUID | None
 
 
 class Admission(NamedTuple):
@@ -129,10 +135,17 @@ def subject_of(event: Event) -> Subject | None:
     return Subject(event.contact_id, event.lead_id) if event.contact_id is not None else None
 
 
+def is_own_echo(entry: Entry, passages: Sequence[Passage]) -> bool:
+    """Return whether an event tells of what this very automation did: that starts nothing."""
+    last = entry.event.cause[-1:]
+    return entry.is_echo and any((passage.started_by,) == last for passage in passages)
+
+
 def refusal(entry: Entry, facts: Facts, passages: Sequence[Passage]) -> str | None:
     """Return the code of why an entry is refused; None where it may enter."""
     definition = entry.automation.definition
-    if entry.event.is_runaway:
+    is_back = entry.is_echo and any(one.started_by in entry.event.cause for one in passages)
+    if entry.event.is_runaway or is_back:
         return "loop"
     if not all(condition.holds(facts) for condition in definition.conditions):
         return "conditions"
@@ -152,7 +165,7 @@ def _enroll(uow: UnitOfWork, entries: Sequence[Entry], facts: dict[Subject, Fact
     restarted: list[UUID] = []
     for entry in entries:
         own = passages.get((entry.automation.id, entry.subject.id), [])
-        if any(passage.id == entry.id for passage in own):
+        if any(passage.id == entry.id for passage in own) or is_own_echo(entry, own):
             continue
         reason = refusal(entry, facts[entry.subject], own)
         if reason is not None:
@@ -176,7 +189,7 @@ def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUI
     leads = {entry.subject.lead_id for entry in entries if entry.subject.lead_id is not None}
     contacts = {entry.subject.contact_id for entry in entries if entry.subject.lead_id is None}
     rows = uow.session.execute(
-        select(c.id, c.automation_id, c.subject_id, c.state).where(
+        select(c.id, c.automation_id, c.subject_id, c.state, c.cause).where(
             c.clinic_id == uow.clinic_id,
             c.automation_id.in_({entry.automation.id for entry in entries}),
             or_(c.lead_id.in_(leads), c.contact_id.in_(contacts) & c.lead_id.is_(None)),
@@ -184,7 +197,8 @@ def _passages(uow: UnitOfWork, entries: Sequence[Entry]) -> dict[tuple[UUID, UUI
     )
     passages: dict[tuple[UUID, UUID], list[Passage]] = {}
     for row in rows:
-        passage = Passage(row.id, row.automation_id, row.subject_id, row.state == "live")
+        is_live, started_by = row.state == "live", UUID(row.cause[-1]) if row.cause else None
+        passage = Passage(row.id, row.automation_id, row.subject_id, is_live, started_by)
         passages.setdefault((row.automation_id, row.subject_id), []).append(passage)
     return passages
 

@@ -80,7 +80,19 @@ class StopOther:
     automation_id: UUID
 
 
-Effect = QueueText | MoveLead | AddTask | TagLead | AssignLead | SetDetail | StartOther | StopOther
+@dataclass(frozen=True)
+class NotifyStaff:
+    """Something to tell a user about a lead, or everybody (None); the same id is told once."""
+
+    id: UUID
+    lead_id: UUID
+    user_id: UUID | None
+    message: str
+    key: str
+
+
+OnLead = MoveLead | AddTask | TagLead | AssignLead | SetDetail | NotifyStaff
+Effect = QueueText | OnLead | StartOther | StopOther
 
 
 @dataclass(frozen=True)

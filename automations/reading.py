@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, or_, select
 
 from automations.facts import Facts, Group, Moment, Reach, Texted
+from automations.models import Enrollment
 from automations.subjects import Subject
 from crm.accounts.models import Clinic
 from crm.compliance.models import PURPOSES
@@ -34,6 +35,7 @@ _events: Any = EventRow.__table__  # type: ignore[attr-defined]
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 _marks: Any = LeadTag.__table__  # type: ignore[attr-defined]
 _tags: Any = Tag.__table__  # type: ignore[attr-defined]
+_passages: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
 
 Known = dict[Subject, Any]
@@ -202,6 +204,22 @@ def _requests_of(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
     return {subject: counts.get(subject.lead_id, 0) for subject in subjects}
 
 
+def _passages_of(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
+    c = _passages.c
+    leads = sorted({one.lead_id for one in subjects if one.lead_id is not None})
+    contacts = sorted({one.contact_id for one in subjects if one.lead_id is None})
+    rows = uow.session.execute(
+        select(c.subject_id, c.id, c.automation_id).where(
+            c.clinic_id == uow.clinic_id,
+            or_(among(c.lead_id, leads), among(c.contact_id, contacts)),
+        )
+    )
+    went: dict[UUID, dict[UUID, UUID]] = {}
+    for row in rows:
+        went.setdefault(row.subject_id, {})[row.id] = row.automation_id
+    return {subject: went.get(subject.id, {}) for subject in subjects}
+
+
 _READERS: Mapping[Group, Callable[[UnitOfWork, Sequence[Subject]], Known]] = {
     "clock": _clock,
     "reach": _reach,
@@ -210,4 +228,5 @@ _READERS: Mapping[Group, Callable[[UnitOfWork, Sequence[Subject]], Known]] = {
     "replies": _replies,
     "texts": _texts,
     "requests": _requests_of,
+    "passages": _passages_of,
 }

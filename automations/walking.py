@@ -17,6 +17,7 @@ from automations.outcomes import (
     Listen,
     MoveLead,
     Next,
+    NotifyStaff,
     Outcome,
     QueueText,
     SetDetail,
@@ -235,6 +236,8 @@ def _told(effect: Effect) -> dict[str, Any]:
             return {"to_stage_id": str(stage_id)}
         case AddTask(assignee_id=assignee_id):
             return {"assignee_id": str(assignee_id)}
+        case NotifyStaff(user_id=user_id):
+            return {"user_id": str(user_id)} if user_id else {}
         case SetDetail(field=field):
             return {"field": field}
         case StartOther(automation_id=other) | StopOther(automation_id=other):

@@ -171,7 +171,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "notices",
         "leads:read",
-        news=("lead.created", "lead.requested_again", "text.received", "task."),
+        news=("lead.created", "lead.requested_again", "text.received", "task.", "notice."),
     ),
 )
 

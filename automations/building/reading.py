@@ -27,6 +27,8 @@ from crm.core.errors import NotFound
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
 
+_NAMED = ("template", "pipeline", "stage", "automation")
+"""Parts of paths that name what a form asks for by its id."""
 Wrong = Mapping[str, Mapping[str, str]]
 
 
@@ -226,7 +228,7 @@ def wrong_with(uow: UnitOfWork, document: Node) -> Wrong:
 def _own_name(path: str) -> str:
     """Return the path of the field that a form has: a name stands in the place of an id."""
     head, dot, last = path.rpartition(".")
-    return f"{head}{dot}{last}_id" if last in ("template", "pipeline", "stage") else path
+    return f"{head}{dot}{last}_id" if last in _NAMED else path
 
 
 def shown(opened: Opened, wrong: Wrong, key: str = "root") -> PartShown:

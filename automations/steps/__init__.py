@@ -10,6 +10,7 @@ from automations.steps.base import Step
 from automations.steps.create_task import CreateTask
 from automations.steps.if_else import IfElse
 from automations.steps.move_stage import MoveStage
+from automations.steps.notify import Notify
 from automations.steps.send_email import SendEmail
 from automations.steps.send_text import SendText
 from automations.steps.set_field import SetField
@@ -25,7 +26,8 @@ from automations.steps.wait_until import WaitUntilTime
 
 STEPS = (
     *(SendText, SendEmail, WaitFor, WaitUntilTime, WaitForEvent, WaitForDate, IfElse, Split),
-    *(CreateTask, MoveStage, Assign, ChangeTags, SetField, StartSequence, StopSequence, Stop),
+    *(CreateTask, Notify, MoveStage, Assign, ChangeTags, SetField, StartSequence, StopSequence),
+    Stop,
 )
 
 if TYPE_CHECKING:

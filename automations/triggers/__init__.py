@@ -7,6 +7,7 @@ from pydantic import Field
 from automations.triggers.base import Trigger
 from automations.triggers.by_hand import ByHand
 from automations.triggers.campaign import ReachedByCampaign
+from automations.triggers.delivered import MessageDelivered, MessageFailed
 from automations.triggers.form_submitted import FormSubmitted
 from automations.triggers.inbound_reply import InboundReply
 from automations.triggers.lead_created import LeadWasCreated
@@ -18,7 +19,7 @@ from automations.triggers.task_done import TaskWasDone
 
 TRIGGERS = (
     *(LeadWasCreated, RequestedAgain, FormSubmitted, StageEntered, StageLeft, InboundReply),
-    *(TagAdded, TaskWasDone, ByHand, ReachedByCampaign),
+    *(TagAdded, TaskWasDone, MessageDelivered, MessageFailed, ByHand, ReachedByCampaign),
 )
 
 if TYPE_CHECKING:

@@ -12,11 +12,13 @@ from crm.web.language import _
 class Trigger(Part):
     """Says which events start an automation; a filter that is not given matches everything.
 
-    `needs` are the groups of facts that it looks at.
+    `needs` are the groups of facts that it looks at. One that `is_echo` hears what sequences do
+    themselves: none of them is started by what it led to.
     """
 
     listens: ClassVar[tuple[type[Event], ...]]
     needs: ClassVar[frozenset[Group]] = frozenset()
+    is_echo: ClassVar[bool] = False
 
     def matches(self, event: Event, facts: Facts) -> bool:
         """Return whether the event starts the automation for the person the facts are about."""

@@ -54,14 +54,33 @@ class ClinicCapReached(Event):
     cap: int
 
 
-class DeliveryReported(Event):
+class OfMessage(Event):
+    """What tells of one text or email: which, by what channel, and who queued it."""
+
+    communication_id: UUID
+    channel: str = "sms"
+    origin_kind: str | None = None
+    origin_id: UUID | None = None
+
+
+class DeliveryReported(OfMessage):
     """The provider said what became of a text: delivered or undelivered. Order key: the address."""
 
     name = "communication.delivery_reported"
 
-    communication_id: UUID
     status: str
     error_code: str | None = None
+
+
+class DeliveryFailed(OfMessage):
+    """A text or email did not arrive, and is not tried again by itself. Once a communication.
+
+    Order key: the address.
+    """
+
+    name = "communication.delivery_failed"
+
+    reason: str | None = None
 
 
 class TextWritten(Event):

@@ -7,7 +7,12 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from crm.core.uow import UnitOfWork
-from crm.messaging.events import CommunicationSettled, StaffTextSettled
+from crm.messaging.events import (
+    CommunicationSettled,
+    DeliveryFailed,
+    DeliveryReported,
+    StaffTextSettled,
+)
 from crm.messaging.models import Communication
 
 SETTLED = ("sent", "delivered", "undelivered", "failed")
@@ -43,11 +48,41 @@ def tell_staff_texts(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
     )
 
 
+def tell_delivery(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
+    """Tell what a provider said became of these texts; the addresses are locked."""
+    uow.emit(
+        DeliveryReported(
+            **_with_origin(row),
+            status="delivered" if row.status == "delivered" else "undelivered",
+            error_code=row.error_code,
+        )
+        for row in rows
+    )
+
+
+def tell_failed(uow: UnitOfWork, rows: Iterable[Row[Any]]) -> None:
+    """Tell which of these failed, none of which is tried again; the addresses are locked."""
+    uow.emit(
+        DeliveryFailed(**_with_origin(row), reason=row.reason)
+        for row in rows
+        if row.status in ("failed", "undelivered")
+    )
+
+
+def _with_origin(row: Row[Any]) -> dict[str, Any]:
+    origin = {"origin_kind": row.origin_kind, "origin_id": row.origin_id, "channel": row.channel}
+    return {**about(row), **origin, "cause": _cause(row)}
+
+
+def _cause(row: Row[Any]) -> tuple[UUID, ...]:
+    return tuple(UUID(cause) for cause in row.cause)
+
+
 def settled(row: Row[Any], status: str, reason: str | None = None) -> CommunicationSettled:
     """Return the event that tells what became of a text, by default for the row's own reason."""
     return CommunicationSettled(
         **about(row),
-        cause=tuple(UUID(cause) for cause in row.cause),
+        cause=_cause(row),
         status=status,
         reason=reason or row.reason,
         origin_kind=row.origin_kind,

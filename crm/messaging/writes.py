@@ -38,6 +38,7 @@ _TIME = DateTime(timezone=True)
 TOLD: Sequence[Any] = (
     *(_text.id, _text.status, _text.reason, _text.address_id, _text.contact_id, _text.lead_id),
     *(_text.origin_kind, _text.origin_id, _text.cause, _text.provider_id, _text.error_code),
+    _text.channel,
 )
 _FREE = {"lease_until": null(), "lease_token": null()}
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015_words"
-down_revision = "0012_voice"
+down_revision = "0014_triggers"
 branch_labels = None
 depends_on = None
 

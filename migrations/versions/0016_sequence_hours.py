@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0016_sequence_hours"
-down_revision = "0012_voice"
+down_revision = "0015_words"
 branch_labels = None
 depends_on = None
 

@@ -26,6 +26,7 @@ WORDS: Mapping[Kind, tuple[str, str]] = {
     "reply": ("text", N_("Replied by text")),
     "opted_out": ("stop", N_("Opted out of texts")),
     "task": ("tasks", N_("Task for you")),
+    "told": ("robot", N_("From a sequence")),
 }
 """The icon and the words of each kind."""
 

@@ -4,8 +4,10 @@ Each kind is looked for among the clinic's latest few of it, by an index that is
 request and a reply cost no row for each person who may want to know of it.
 """
 
+import operator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any, Literal
 from uuid import UUID
 
@@ -35,11 +37,14 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.events import TextReceived
 from pipelines.intake.by_hand import CHANNEL
 from pipelines.models import AppointmentRequest, Lead
-from pipelines.notices.models import NoticeMark
+from pipelines.notices.models import NoticeMark, StaffNotice
 from pipelines.tasks.models import Task
 
 LATEST = 60
 """Of each kind; so many unread ones are as good as any more."""
+
+LATEST_TOLD = 300
+"""Of what sequences told: whom each is for is seen only then."""
 
 SHOWN = 30
 HORIZON = timedelta(days=14)
@@ -47,19 +52,20 @@ Whose = ColumnElement[UUID]
 Found = tuple[Select[Any], Any]
 """What is new of a kind, and the column of its time."""
 
-Kind = Literal["request", "requested_again", "reply", "opted_out", "task"]
+Kind = Literal["request", "requested_again", "reply", "opted_out", "task", "told"]
 
 _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 _contacts: Any = Contact.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]
 _tasks: Any = Task.__table__  # type: ignore[attr-defined]
+_told: Any = StaffNotice.__table__  # type: ignore[attr-defined]
 _marks: Any = NoticeMark.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something new: what it is, when it was, and about whom; a task has its words."""
+    """Something new: what it is, when it was, and about whom; tasks and what is told have words."""
 
     kind: Kind
     id: UUID
@@ -98,7 +104,7 @@ def unread(asking: Asking, user_id: ColumnElement[UUID]) -> ColumnElement[int]:
         .scalar_subquery()
         for found, at in _kinds(asking, user_id)
     ]
-    return counts[0] + counts[1] + counts[2]
+    return reduce(operator.add, counts)
 
 
 def _is_unread(asking: Asking, user_id: Whose, at: Any) -> ColumnElement[bool]:
@@ -112,8 +118,9 @@ def _is_unread(asking: Asking, user_id: Whose, at: Any) -> ColumnElement[bool]:
     return func.coalesce(at > seen, True)
 
 
-def _kinds(asking: Asking, user_id: Whose) -> tuple[Found, Found, Found]:
-    return _new_requests(asking, user_id), _replies(asking, user_id), _tasks_given(asking, user_id)
+def _kinds(asking: Asking, user_id: Whose) -> tuple[Found, ...]:
+    kinds = (_new_requests, _replies, _tasks_given, _told_by_sequences)
+    return tuple(kind(asking, user_id) for kind in kinds)
 
 
 def _new_requests(asking: Asking, user_id: Whose) -> Found:
@@ -164,8 +171,13 @@ def _replies(asking: Asking, user_id: Whose) -> Found:
 
 def _about_leads(asking: Asking, user_id: Whose, latest: Any, kind: Any, at: Any) -> Select[Any]:
     """Return what happened to leads that are this user's or nobody's, with the person's name."""
-    person = _contacts.alias()
     is_mine = or_(_leads.c.owner_id.is_(None), _leads.c.owner_id == user_id)
+    return _with_names(asking, latest, kind, at, cast(null(), String)).where(is_mine)
+
+
+def _with_names(asking: Asking, latest: Any, kind: Any, at: Any, title: Any) -> Select[Any]:
+    """Return what is about leads, with the names of their people."""
+    person = _contacts.alias()
     return (
         select(
             kind.label("kind"),
@@ -173,7 +185,7 @@ def _about_leads(asking: Asking, user_id: Whose, latest: Any, kind: Any, at: Any
             at.label("at"),
             latest.c.lead_id,
             person.c.name,
-            cast(null(), String).label("title"),
+            title.label("title"),
         )
         .join(
             _leads,
@@ -192,8 +204,21 @@ def _about_leads(asking: Asking, user_id: Whose, latest: Any, kind: Any, at: Any
                 person.c.id == canonical_of(_contacts.c),
             ),
         )
-        .where(is_mine, at > asking.now - HORIZON)
+        .where(at > asking.now - HORIZON)
     )
+
+
+def _told_by_sequences(asking: Asking, user_id: Whose) -> Found:
+    latest = (
+        select(_told)
+        .where(_told.c.clinic_id == asking.clinic_id)
+        .order_by(_told.c.told_at.desc(), _told.c.id.desc())
+        .limit(LATEST_TOLD)
+        .subquery()
+    )
+    is_mine = or_(latest.c.user_id.is_(None), latest.c.user_id == user_id)
+    at, title = latest.c.told_at, latest.c.message
+    return _with_names(asking, latest, literal("told"), at, title).where(is_mine), at
 
 
 def _tasks_given(asking: Asking, user_id: Whose) -> Found:

@@ -44,6 +44,7 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "if_else": {"conditions": [OPEN], "then": [STOP]},
     "split": {"branches": [{"percent": 50}, {"percent": 50, "steps": [STOP]}]},
     "create_task": {"title": "Call"},
+    "notify": {"message": "Please call"},
     "assign": {"user_ids": [ID]},
     "tag": {"add": ["VIP"]},
     "set_field": {"field": "value", "value": 5000},

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlmodel import col
 
 from automations.definitions import parse
 from automations.flushing import flush
@@ -35,6 +36,7 @@ from crm.messaging.events import CommunicationSettled, TextReceived
 from pipelines.events import LeadCreated, LeadStageChanged
 from pipelines.lead.actions import tag_lead, untag_lead
 from pipelines.lead.events import LeadTagged
+from pipelines.notices.models import StaffNotice
 from tests.automations import conftest
 from tests.automations.conftest import Practice, address, text_from
 from tests.automations.test_program import document, split
@@ -174,7 +176,8 @@ TestWalked = Walked.TestCase
 TestWalked.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
-STORED = [*[conftest.SEND] * 3, *[SHORT] * 2, conftest.MOVE, conftest.STOP]
+TELL = {"kind": "notify", "to": "everybody", "message": "Please look"}
+STORED = [*[conftest.SEND] * 3, *[SHORT] * 2, conftest.MOVE, TELL, conftest.STOP]
 BEGINNINGS = [[conftest.SEND], [SHORT, conftest.SEND], [wait("replied", [conftest.SEND], [])]]
 EXITS = [["won", "booked"], ["replied", "won"], ["booked", "stage_changed"]]
 NUMBERS = iter(range(10_000_000))
@@ -316,6 +319,9 @@ class Stored(RuleBasedStateMachine):
         assert {text.origin_id for text in texts if text.status == "queued"} <= live
         keys = [text.dedupe_key for text in texts]
         assert len(keys) == len(set(keys))
+        ours = [lead_id for lead_id, _, _ in self.leads]
+        told = self.practice.do(_notices, ours)
+        assert told == sum(run.kind == "notify" for run in runs)
 
     def _check_passage(self, one: Enrollment, runs: list[Any]) -> None:
         occurrences = [run.occurrence for run in runs]
@@ -365,6 +371,11 @@ class Stored(RuleBasedStateMachine):
         assert all(one.state == "ended" for one in passages)
         # Nobody of this run disturbs the next one.
         self.practice.do(pause, self.automation_id)
+
+
+def _notices(uow: UnitOfWork, lead_ids: Sequence[UUID]) -> int:
+    about = col(StaffNotice.lead_id).in_(lead_ids)
+    return uow.session.query(StaffNotice).filter(about).count()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from automations.triggers import (
     FormSubmitted,
     InboundReply,
     LeadWasCreated,
+    MessageDelivered,
+    MessageFailed,
     RequestedAgain,
     StageEntered,
     StageLeft,
@@ -20,7 +22,7 @@ from automations.triggers import (
     Trigger,
 )
 from crm.core.events import Event
-from crm.messaging.events import TextReceived
+from crm.messaging.events import DeliveryFailed, DeliveryReported, TextReceived
 from pipelines.events import LeadCreated, LeadRequestedAgain, LeadStageChanged
 from pipelines.lead.events import LeadTagged
 from pipelines.tasks.events import TaskDone
@@ -45,6 +47,10 @@ MOVED = LeadStageChanged(
 TEXT = TextReceived(**SUBJECT, communication_id=OTHER, address_id=OTHER, conversation_id=OTHER)
 TAGGED = LeadTagged(**SUBJECT, tag_id=OTHER)
 DONE = TaskDone(**SUBJECT, task_id=OTHER, assignee_id=OTHER)
+MESSAGE: dict[str, Any] = {**SUBJECT, "communication_id": OTHER, "origin_kind": "enrollment"}
+ARRIVED = DeliveryReported(**MESSAGE, status="delivered", origin_id=OTHER)
+LOST = DeliveryFailed(**MESSAGE, origin_id=OTHER, channel="email")
+BY_HAND = ARRIVED.model_copy(update={"origin_kind": "user", "origin_id": LEAD})
 STOP = TEXT.model_copy(update={"keyword": "stop"})
 
 
@@ -86,13 +92,26 @@ STOP = TEXT.model_copy(update={"keyword": "stop"})
         (TaskWasDone(stage_id=NEW), DONE, True),
         (TaskWasDone(pipeline_id=OTHER), DONE, False),
         (TaskWasDone(), TAGGED, False),
+        (MessageDelivered(), ARRIVED, True),
+        (MessageDelivered(), BY_HAND, True),
+        (MessageDelivered(), ARRIVED.model_copy(update={"status": "undelivered"}), False),
+        (MessageDelivered(), ARRIVED.model_copy(update={"origin_kind": "keyword"}), False),
+        (MessageDelivered(automation_id=NEW, channel="sms"), ARRIVED, True),
+        (MessageDelivered(automation_id=OLD), ARRIVED, False),
+        (MessageDelivered(automation_id=NEW), BY_HAND, False),
+        (MessageDelivered(channel="email"), ARRIVED, False),
+        (MessageDelivered(pipeline_id=OTHER), ARRIVED, False),
+        (MessageDelivered(), LOST, False),
+        (MessageFailed(), LOST, True),
+        (MessageFailed(channel="sms"), LOST, False),
+        (MessageFailed(), ARRIVED, False),
     ],
 )
 def test_a_trigger_matches_its_events_through_its_filters(
     trigger: Trigger, event: Event, expected: bool
 ) -> None:
-    tags = {"vip": OTHER, "old": OLD}
-    assert trigger.matches(event, Facts("es", FACTS.lead, {"tags": tags})) is expected
+    groups = {"tags": {"vip": OTHER, "old": OLD}, "passages": {OTHER: NEW}}
+    assert trigger.matches(event, Facts("es", FACTS.lead, groups)) is expected
 
 
 def test_a_filter_on_the_lead_lets_nobody_through_who_has_none() -> None:

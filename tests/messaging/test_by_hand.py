@@ -55,6 +55,7 @@ def test_the_front_desk_settles_it_on_the_leads_page(
     drain()
     [row] = house.all(Communication)
     assert (row.status, row.reason) == (status, None if word == "yes" else "not_sent_says_person")
+    assert len(house.events("communication.delivery_failed")) == (word == "no")
     assert house.enrollments()[0].awaits is None
     assert QUESTION not in house.page(f"/leads/{text.lead_id}")
     [entry] = house.do(lambda uow: audit_entries(uow, actions=["communication.settled"]))

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from crm.compliance.models import Suppression
-from crm.messaging.channels.base import NoAnswer
+from crm.messaging.channels.base import NoAnswer, Refused
 from crm.messaging.models import Communication, ProviderStatus
 from crm.messaging.settling import StatusIn, apply_status, apply_statuses
 from tests.messaging.stage import Stage
@@ -128,3 +128,38 @@ def test_another_clinics_status_moves_nothing_here(stage: Stage, other_clinic: U
     other = Stage(stage.runtime, other_clinic)
     _apply(other, StatusIn(sid, "delivered"))
     assert stage.row(text).status == "sent"
+
+
+def _failures(stage: Stage) -> list[str | None]:
+    return [event["reason"] for event in stage.events("communication.delivery_failed")]
+
+
+def test_what_did_not_arrive_is_told_once_whatever_is_said_again(stage: Stage) -> None:
+    _text, sid = _sent(stage)
+    for _ in range(2):
+        _apply(stage, StatusIn(sid, "undelivered", "30006"), StatusIn(sid, "failed", "30006"))
+
+    assert _failures(stage) == ["not_textable"]
+
+
+def test_what_is_tried_once_more_has_not_failed_yet(stage: Stage) -> None:
+    _text, sid = _sent(stage)
+    _apply(stage, StatusIn(sid, "undelivered", "30003"))
+
+    assert _failures(stage) == []
+
+
+def test_a_text_that_the_provider_refuses_at_once_has_failed(stage: Stage) -> None:
+    stage.channel.answer = lambda message: Refused(message.attempt_id, "21211", "not_textable")
+    text = stage.text(stage.somebody())
+    stage.work()
+
+    assert stage.row(text).status == "failed"
+    assert _failures(stage) == ["not_textable"]
+
+
+def test_a_text_that_the_gate_blocks_has_not_failed(stage: Stage) -> None:
+    stage.text(stage.somebody(tier="none"))
+    stage.work()
+
+    assert _failures(stage) == []

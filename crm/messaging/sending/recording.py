@@ -46,6 +46,7 @@ def record(uow: UnitOfWork, settings: Settings, landed: Sequence[Landed]) -> Non
     rows = [_row(uow, settings, flight, result) for flight, result in landed]
     told = writes.run(uow, writes.RECORD, rows)
     telling.tell_settled(uow, told)
+    telling.tell_failed(uow, told)
     match_stored(uow, [row.provider_id for row in told if row.provider_id])
     heed(
         uow,

@@ -58,6 +58,7 @@ def settle_by_hand(uow: UnitOfWork, communication_id: UUID, *, was_sent: bool) -
     # Of one that was given up everybody has been told.
     telling.tell_settled(uow, told if is_open else [])
     telling.tell_staff_texts(uow, [] if is_open else told)
+    telling.tell_failed(uow, told)
     audit(uow, "communication.settled", "communication", row.id, was_sent=was_sent)
     return row
 

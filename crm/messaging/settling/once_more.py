@@ -31,14 +31,15 @@ _SAME = (
 )
 
 
-def try_once_more(uow: UnitOfWork, text_ids: Sequence[UUID]) -> None:
+def try_once_more(uow: UnitOfWork, text_ids: Sequence[UUID]) -> set[UUID]:
     """Queue a second try of these texts, except of what is one itself or would come too late.
 
     The gate decides anew when it is due: hours, STOP, consent, caps, the sequence it belongs to.
+    Returns which of them have one.
     """
-    if text_ids:
-        rows = [_again(uow, row) for row in _worth_it(uow, text_ids)]
-        insert_rows(uow.session, _texts, rows, skip_known=True)
+    tried = _worth_it(uow, text_ids) if text_ids else []
+    insert_rows(uow.session, _texts, [_again(uow, row) for row in tried], skip_known=True)
+    return {row.id for row in tried}
 
 
 def withdraw(uow: UnitOfWork, text_ids: Sequence[UUID]) -> None:

@@ -21,7 +21,6 @@ from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
 from crm.messaging import telling, writes
 from crm.messaging.channels.refusals import action_for
-from crm.messaging.events import DeliveryReported
 from crm.messaging.models import Communication, ProviderStatus
 from crm.messaging.settling.failures import REASONS, Failure, heed
 from crm.messaging.settling.once_more import try_once_more, withdraw
@@ -197,19 +196,36 @@ def _apply(uow: UnitOfWork, pairs: Sequence[tuple[UUID, StatusIn]]) -> None:
     told = writes.run(uow, writes.APPLY, changes)
     telling.tell_settled(uow, [row for row in told if _is_open(was[row.id])])
     telling.tell_staff_texts(uow, [row for row in told if not _is_open(was[row.id])])
-    _report(uow, [(was[row.id], row) for row in told])
-    _follow_up(uow, [(was[row.id], row) for row in told])
+    known = [(was[row.id], row) for row in told]
+    telling.tell_delivery(uow, [row for before, row in known if _is_news(before, row)])
+    tried = _follow_up(uow, known)
+    lost = [row for before, row in known if _is_lost(before, row)]
+    telling.tell_failed(uow, [row for row in lost if row.id not in tried])
 
 
-def _follow_up(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
-    """Heed what failed; try once more what may be, and not what arrived after all (TW-44)."""
+def _is_news(before: Row[Any], row: Row[Any]) -> bool:
+    """Whether the provider says now what became of a text."""
+    return row.status in ("delivered", "undelivered", "failed") and row.status != before.status
+
+
+def _is_lost(before: Row[Any], row: Row[Any]) -> bool:
+    """Whether nobody has been told yet that a text did not arrive."""
+    has_been_told = before.status == "undelivered" or before.reason == NOT_SENT
+    return row.status in ("undelivered", "failed") and not has_been_told
+
+
+def _follow_up(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> set[UUID]:
+    """Heed what failed; try once more what may be, and not what arrived after all (TW-44).
+
+    Returns which texts are tried once more.
+    """
     failures = [
         Failure(row.id, row.address_id, row.error_code, action_for(row.error_code), was.channel)
         for was, row in pairs
         if row.error_code
     ]
     heed(uow, failures)
-    try_once_more(uow, [each.text_id for each in failures if each.action in _MAY_GO_AGAIN])
+    tried = try_once_more(uow, [each.text_id for each in failures if each.action in _MAY_GO_AGAIN])
     withdraw(
         uow,
         [
@@ -218,6 +234,7 @@ def _follow_up(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> N
             if row.status == "delivered" and before.status in ("undelivered", "failed")
         ],
     )
+    return tried
 
 
 def _is_open(row: Row[Any]) -> bool:
@@ -254,15 +271,3 @@ def _reason(code: str | None) -> str | None:
     """Return why it failed; of a code that is not known nobody can say more than the code."""
     action = action_for(code) if code else "final"
     return None if action == "final" else REASONS[action]
-
-
-def _report(uow: UnitOfWork, pairs: Sequence[tuple[Row[Any], Row[Any]]]) -> None:
-    uow.emit(
-        DeliveryReported(
-            **telling.about(row),
-            status="delivered" if row.status == "delivered" else "undelivered",
-            error_code=row.error_code,
-        )
-        for before, row in pairs
-        if row.status in ("delivered", "undelivered", "failed") and row.status != before.status
-    )
