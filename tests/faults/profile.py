@@ -20,7 +20,7 @@ class Profile:
 
 
 PROFILES = {
-    "short": Profile(300, 10, 3, 200, 200, 10),
+    "short": Profile(300, 10, 3, 120, 200, 10),
     "full": Profile(1000, 30, 20, 1000, 1000, 60),
 }
 PROFILE = PROFILES[os.environ.get("FAULTS_PROFILE", "short")]
