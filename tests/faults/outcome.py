@@ -27,7 +27,7 @@ _EMAIL_ENDS = ("sent", OPEN_EMAIL)
 _NOT_TAKEN = ("429",)
 """How the provider says that it did not take an email, which alone may then be sent again."""
 
-_TOLD_WITHIN_SECONDS = 60
+_TOLD_WITHIN_SECONDS = 180
 
 
 def assert_each_once(

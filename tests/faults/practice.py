@@ -78,7 +78,7 @@ class Practice:
         for name in workers:
             self.start_worker(name, **environment)
         self.start_scheduler("scheduler", **environment)
-        until(self.serves, seconds=60, what="the web process does not serve")
+        until(self.serves, seconds=180, what="the web process does not serve")
 
     def start_web(self, **environment: str) -> None:
         """Start the web process."""

@@ -26,7 +26,7 @@ class Profile:
 
 
 PROFILES = {
-    "short": Profile(300, 10, 3, 200, 200, 10, 4, 200, 400, 180),
+    "short": Profile(300, 10, 3, 120, 200, 10, 4, 200, 400, 180),
     "full": Profile(1000, 30, 20, 1000, 1000, 60, 20, 1000, 5000, 900),
 }
 PROFILE = PROFILES[os.environ.get("FAULTS_PROFILE", "short")]

@@ -18,7 +18,7 @@ from tests.faults.profile import PROFILE
 pytestmark = pytest.mark.faults
 
 SECONDS_BETWEEN_KILLS = 1.5
-SETTLED_WITHIN_SECONDS = 120
+SETTLED_WITHIN_SECONDS = 240
 
 
 def seed() -> int:
