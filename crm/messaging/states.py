@@ -103,6 +103,7 @@ EMAIL_REASONS: Mapping[str, str] = {
     "weekly_cap": N_("This address got its most emails for a week without an answer."),
     "no_sender": N_("The clinic has no email address to send from."),
     "text_too_long": N_("The email is too long."),
+    "outranked": N_("A more important email goes first."),
     "sender_paused": N_("The clinic's email address is paused."),
     "not_textable": N_("This address cannot get emails."),
     "no_words": N_("The template is no email's, or says nothing for this person."),
