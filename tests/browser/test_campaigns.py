@@ -88,5 +88,7 @@ def _drafted(uow: UnitOfWork) -> object:
     sequence = uow.session.scalars(
         select(col(Automation.id)).where(col(Automation.trigger_kind) == "campaign")
     ).one()
-    draft = actions.Draft("A" * 120, sequence, Audience(language="en"), 60, "hour")
+    draft = actions.Draft(
+        "Everybody who has not been here " * 3, sequence, Audience(language="en"), 60, "hour"
+    )
     return actions.draft_campaign(uow, draft).id
