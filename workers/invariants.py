@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Select, select
 
+from automations.campaigns.models import GOING, Campaign
 from automations.models import Enrollment
 from crm.core.events import Delivery
 from crm.core.runtime import Job, Runtime
@@ -23,6 +24,7 @@ def _statements(now: datetime) -> dict[str, Select[Any]]:
     delivery: Any = Delivery.__table__  # type: ignore[attr-defined]
     sent: Any = Communication.__table__  # type: ignore[attr-defined]
     enrollment: Any = Enrollment.__table__  # type: ignore[attr-defined]
+    campaign: Any = Campaign.__table__  # type: ignore[attr-defined]
     return {
         "delivery_undone_for_10_min": select(delivery.c.id).where(
             delivery.c.due_at <= now - timedelta(minutes=10)
@@ -34,6 +36,11 @@ def _statements(now: datetime) -> dict[str, Select[Any]]:
             enrollment.c.state == "live",
             enrollment.c.due_at.is_(None),
             enrollment.c.dead_at.is_(None),
+        ),
+        "campaign_under_way_without_due_at": select(campaign.c.id).where(
+            campaign.c.state.in_(GOING),
+            campaign.c.due_at.is_(None),
+            campaign.c.dead_at.is_(None),
         ),
         "automated_send_without_consent": select(sent.c.id).where(
             sent.c.direction == "out",

@@ -16,6 +16,8 @@ from automations.triggers.by_hand import ByHand
 from automations.triggers.campaign import ReachedByCampaign
 from crm.core.errors import N_, Conflict, NotFound, StaleVersion
 from crm.core.uow import UnitOfWork
+from pipelines.lead.models import Tag
+from pipelines.models import Stage
 
 QUEUE = "bulk"
 """Behind everything else: a campaign keeps nobody's reply waiting (TW-42)."""
@@ -62,6 +64,7 @@ class Draft:
 def draft_campaign(uow: UnitOfWork, draft: Draft) -> Campaign:
     """Keep a campaign that nobody has started yet. Raises NotFound, NotForCampaigns."""
     _check(uow, draft.automation_id)
+    _check_audience(uow, draft.audience)
     made = Campaign(**_fields(draft), queue=QUEUE, created_at=uow.now)
     uow.add(made)
     return made
@@ -74,6 +77,7 @@ def change_campaign(uow: UnitOfWork, campaign_id: UUID, version: int, draft: Dra
     """
     campaign = _draft(uow, campaign_id, version)
     _check(uow, draft.automation_id)
+    _check_audience(uow, draft.audience)
     for name, value in _fields(draft).items():
         setattr(campaign, name, value)
     campaign.version += 1
@@ -193,6 +197,18 @@ def _check(uow: UnitOfWork, automation_id: UUID) -> None:
     automation = uow.get(Automation, automation_id)
     if automation.version_id is None or automation.trigger_kind not in STARTABLE:
         raise NotForCampaigns
+
+
+def _check_audience(uow: UnitOfWork, audience: Audience) -> None:
+    """Let an audience name what the clinic has. Raises NotFound."""
+    if audience.tag_id is not None:
+        uow.get(Tag, audience.tag_id)
+    wanted = set(audience.stage_ids)
+    theirs = (col(Stage.clinic_id) == uow.clinic_id, col(Stage.id).in_(wanted))
+    if wanted and len(uow.session.scalars(select(col(Stage.id)).where(*theirs)).all()) < len(
+        wanted
+    ):
+        raise NotFound("stage not found")
 
 
 def _draft(uow: UnitOfWork, campaign_id: UUID, version: int) -> Campaign:

@@ -76,12 +76,7 @@ class CountForm(AudienceForm):
 class CampaignForm(AudienceForm):
     """A campaign as it shall be."""
 
-    name: Annotated[
-        str,
-        StringConstraints(max_length=120),
-        AfterValidator(_named),
-        Field(validate_default=True),
-    ] = ""
+    name: Annotated[str, StringConstraints(max_length=120), AfterValidator(_named)]
     automation_id: UUID
     rate: Annotated[int, Field(ge=1, le=MOST_AT_A_TIME)]
 

@@ -17,6 +17,10 @@ from tests.support.streams import CLOSED, HeardStream, listening
 from tests.support.webs import Webs, open_webs
 
 
+LONG = 3600.0
+"""The age in seconds of a page that may have missed anything: it is told of all once at first."""
+
+
 @pytest.fixture
 def webs(house: House, runtime: Runtime, tmp_path: Path) -> Iterator[Webs]:
     """Two web processes."""
@@ -37,7 +41,7 @@ def test_a_write_in_one_process_is_told_by_the_others_stream(
     cookie = webs.cookie()
     stranger = f"__Host-frontdesk={other_house.signed_in().token}"
     with (
-        listening(webs.two.url, cookie, "board") as board,
+        listening(webs.two.url, cookie, "board", age=LONG) as board,
         listening(webs.two.url, stranger, "board") as other,
     ):
         board.until("board")  # All of it, once the process hears.
@@ -55,7 +59,7 @@ def test_a_write_in_one_process_is_told_by_the_others_stream(
 def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
     cookie = webs.cookie()
     lead_id = webs.ask()
-    with listening(webs.two.url, cookie, f"lead-{lead_id}") as lead:
+    with listening(webs.two.url, cookie, f"lead-{lead_id}", age=LONG) as lead:
         lead.until(f"lead-{lead_id}")
         before = len(webs.house.sent())
         webs.start_worker()
@@ -65,7 +69,7 @@ def test_what_a_worker_does_is_told_too(webs: Webs) -> None:
 
 def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
     cookie = webs.cookie()
-    with listening(webs.two.url, cookie, "board") as board:
+    with listening(webs.two.url, cookie, "board", age=LONG) as board:
         board.until("board")
         lead_id = webs.ask()
         board.until("board", str(lead_id))
@@ -77,7 +81,7 @@ def test_a_page_is_told_what_happened_before_it_listened(webs: Webs) -> None:
 def test_requests_and_streams_outlive_redis(webs: Webs) -> None:
     cookie = webs.cookie()
     lead_id = webs.ask()
-    with listening(webs.two.url, cookie, "board") as board:
+    with listening(webs.two.url, cookie, "board", age=LONG) as board:
         board.until("board")  # It is told of everything once, when the process hears.
         webs.valkey.stop()
         assert move(webs, cookie, lead_id, "Contacted").status_code == 303
