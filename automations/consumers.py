@@ -7,7 +7,13 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, or_, select
 
 from automations.enrollments import ORIGIN
-from automations.events import StartRequested
+from automations.events import (
+    DateCame,
+    LeadStoodStill,
+    ReplyStayedOut,
+    StartRequested,
+    TaskBecameOverdue,
+)
 from automations.exits import apply_exits, heard_since, moved_since
 from automations.hearing import code_of
 from automations.matching import enroll_matching
@@ -59,6 +65,7 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
 @consumes(
     *(LeadTagged, LeadDetailChanged, TaskDone, StartRequested),
     *(DeliveryReported, DeliveryFailed),
+    *(LeadStoodStill, ReplyStayedOut, TaskBecameOverdue, DateCame),
     name="automations.follow_desk",
 )
 def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:

@@ -1,5 +1,6 @@
 """What happens to enrollments."""
 
+from datetime import date, datetime
 from uuid import UUID
 
 from crm.core.events import Event
@@ -97,3 +98,53 @@ class EnrollmentResumed(Event):
 
     enrollment_id: UUID
     automation_id: UUID
+
+
+class MomentCame(Event):
+    """A moment came that no other event tells of, and that a trigger names.
+
+    Order key: the lead, or the contact where there is none. `moment` is when it came, whenever that
+    was found; the same `occurrence` starts a sequence once.
+    """
+
+    moment: datetime
+    occurrence: UUID
+
+
+class LeadStoodStill(MomentCame):
+    """A lead has stood in a stage for so many days, since it entered it."""
+
+    name = "lead.stood_still"
+
+    stage_id: UUID
+    since: datetime
+    days: int
+
+
+class ReplyStayedOut(MomentCame):
+    """We wrote last to somebody, who has not answered for so many days."""
+
+    name = "reply.stayed_out"
+
+    communication_id: UUID
+    since: datetime
+    days: int
+
+
+class TaskBecameOverdue(MomentCame):
+    """A task about a lead was not done by when it was due."""
+
+    name = "task.became_overdue"
+
+    task_id: UUID
+
+
+class DateCame(MomentCame):
+    """A day that is kept with a lead came, or so many days before or after it."""
+
+    name = "lead.date_came"
+
+    field: str
+    day: date
+    days: int
+    time: str

@@ -7,7 +7,9 @@ from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-Group = Literal["clock", "reach", "consents", "tags", "replies", "texts", "requests", "passages"]
+Group = Literal[
+    "clock", "reach", "consents", "tags", "replies", "texts", "requests", "passages", "tasks"
+]
 """A part of the facts that is read where a definition asks for it, and not else."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -64,10 +66,14 @@ class Reach:
 
 @dataclass(frozen=True)
 class Texted:
-    """When the last text left to a person, and when the last that was delivered did."""
+    """When the last text left to a person, and when the last that was delivered did.
+
+    `wrote_at` is when the last text or email left that they may have read.
+    """
 
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
+    wrote_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,11 @@ class Facts:
     def passages(self) -> Mapping[UUID, UUID]:
         """Through which sequences the subject went, by the enrollments' ids."""
         return self._group("passages")  # type: ignore[no-any-return]
+
+    @property
+    def tasks(self) -> Mapping[UUID, datetime]:
+        """When each of the lead's tasks is due that is not done."""
+        return self._group("tasks")  # type: ignore[no-any-return]
 
     def since(self, entered_at: datetime) -> "Facts":
         """Return the same as of somebody who entered then."""

@@ -13,6 +13,7 @@ from automations.events import (
     CampaignReached,
     EnrollmentRefused,
     EnrollmentStarted,
+    MomentCame,
     StartRequested,
 )
 from automations.facts import Facts, Group
@@ -43,7 +44,9 @@ class Entry:
     @property
     def id(self) -> UUID:
         """The enrollment's id: the same event never enrolls the same subject twice."""
-        return derived_id(self.event.id, self.automation.id)
+        told = self.event
+        reason = told.occurrence if isinstance(told, MomentCame) else told.id
+        return derived_id(reason, self.automation.id)
 
     @property
     def queue(self) -> str:
@@ -125,9 +128,16 @@ def _started_by(
 ) -> Sequence[Published]:
     """Return the automations that listen to such events, or the one that is asked for by name."""
     if not isinstance(event, StartRequested):
-        return published.get(type(event), ())
+        listening = published.get(type(event), ())
+        return [one for one in listening if _counts(event, one)]
     every = {one.id: one for listening in published.values() for one in listening}
     return [every[event.automation_id]] if event.automation_id in every else []
+
+
+def _counts(event: Event, automation: Published) -> bool:
+    """Return whether an event may start it: no moment does that came before it looked at them."""
+    since = automation.counts_from
+    return not isinstance(event, MomentCame) or since is None or event.moment > since
 
 
 def subject_of(event: Event) -> Subject | None:

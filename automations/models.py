@@ -162,6 +162,22 @@ class StepRun(ClinicScoped, table=True):
     at: datetime
 
 
+class TriggerClock(ClinicScoped, Due, table=True):
+    """How far the time was looked through for an automation that starts by it; `id` is its id.
+
+    `reached_at` is the last moment that was looked at; where more came at that moment than one look
+    takes, `reached_id` is the last row of it. No moment up to `counts_from` starts anybody.
+    """
+
+    __tablename__ = "trigger_clocks"
+    __table_args__ = table_args(reference("id", "automations"), *due_indexes("trigger_clocks"))
+    retention = DataClass.QUEUE
+
+    counts_from: datetime
+    reached_at: datetime
+    reached_id: UUID | None = None
+
+
 class AssignmentTurns(ClinicScoped, table=True):
     """How many leads a step gave away by turns; `id` follows from its automation and its path."""
 

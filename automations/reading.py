@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,9 +25,13 @@ from crm.messaging.events import TextReceived
 from crm.messaging.models import Communication
 from pipelines.lead.models import LeadTag, Tag
 from pipelines.models import AppointmentRequest
+from pipelines.tasks.models import Task
 
 CHANNEL_OF: Mapping[str, str] = {"phone": "sms", "email": "email"}
 LEFT = ("sent", "delivered", "undelivered")
+READABLE = ("sent", "delivered")
+WRITTEN = ("sms", "email")
+WHEN = ("sent", "delivered", "wrote")
 
 _clinics: Any = Clinic.__table__  # type: ignore[attr-defined]
 _contacts: Any = Contact.__table__  # type: ignore[attr-defined]
@@ -35,6 +39,7 @@ _events: Any = EventRow.__table__  # type: ignore[attr-defined]
 _communications: Any = Communication.__table__  # type: ignore[attr-defined]
 _marks: Any = LeadTag.__table__  # type: ignore[attr-defined]
 _tags: Any = Tag.__table__  # type: ignore[attr-defined]
+_tasks: Any = Task.__table__  # type: ignore[attr-defined]
 _passages: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _requests: Any = AppointmentRequest.__table__  # type: ignore[attr-defined]
 
@@ -164,32 +169,42 @@ def _replies(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
 def _texts(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
     people = _people(uow, subjects)
     roots = families(uow, people.values())
-    c = _communications.c
-    rows = uow.session.execute(
-        select(
-            c.contact_id,
-            func.max(c.taken_at).label("sent"),
-            func.max(c.taken_at).filter(c.status == "delivered").label("delivered"),
-        )
-        .where(
-            c.clinic_id == uow.clinic_id,
-            among(c.contact_id, sorted(roots)),
-            c.direction == "out",
-            c.channel == "sms",
-            c.status.in_(LEFT),
-        )
-        .group_by(c.contact_id)
-    ).all()
+    rows = uow.session.execute(_written(uow, sorted(roots))).all()
     texted: dict[UUID, list[Any]] = {}
     for row in rows:
         texted.setdefault(roots[row.contact_id], []).append(row)
 
-    def last(person: UUID) -> Texted:
-        own = texted.get(person, [])
-        sent = max((row.sent for row in own if row.sent), default=None)
-        return Texted(sent, max((row.delivered for row in own if row.delivered), default=None))
+    def last(person: UUID, name: str) -> Any:
+        own = (getattr(row, name) for row in texted.get(person, []))
+        return max((at for at in own if at), default=None)
 
-    return {subject: last(people[subject.contact_id]) for subject in subjects}
+    return {
+        subject: Texted(*(last(people[subject.contact_id], name) for name in WHEN))
+        for subject in subjects
+    }
+
+
+def _written(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> Any:
+    """Return the select of when each was last texted, got a text, and could read what we wrote."""
+    c = _communications.c
+    is_text, at = c.channel == "sms", func.max(c.taken_at)
+    may_be_read = (c.status.in_(READABLE), c.message_class != "system")
+    return (
+        select(
+            c.contact_id,
+            at.filter(is_text).label("sent"),
+            at.filter(is_text, c.status == "delivered").label("delivered"),
+            at.filter(*may_be_read).label("wrote"),
+        )
+        .where(
+            c.clinic_id == uow.clinic_id,
+            among(c.contact_id, contact_ids),
+            c.direction == "out",
+            c.channel.in_(WRITTEN),
+            c.status.in_(LEFT),
+        )
+        .group_by(c.contact_id)
+    )
 
 
 def _requests_of(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
@@ -220,6 +235,20 @@ def _passages_of(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
     return {subject: went.get(subject.id, {}) for subject in subjects}
 
 
+def _tasks_of(uow: UnitOfWork, subjects: Sequence[Subject]) -> Known:
+    c = _tasks.c
+    leads = sorted({subject.lead_id for subject in subjects if subject.lead_id is not None})
+    rows = uow.session.execute(
+        select(c.lead_id, c.id, c.due_at).where(
+            c.clinic_id == uow.clinic_id, among(c.lead_id, leads), c.done_at.is_(None)
+        )
+    )
+    due: dict[UUID | None, dict[UUID, datetime]] = {}
+    for row in rows:
+        due.setdefault(row.lead_id, {})[row.id] = row.due_at
+    return {subject: due.get(subject.lead_id, {}) for subject in subjects}
+
+
 _READERS: Mapping[Group, Callable[[UnitOfWork, Sequence[Subject]], Known]] = {
     "clock": _clock,
     "reach": _reach,
@@ -229,4 +258,5 @@ _READERS: Mapping[Group, Callable[[UnitOfWork, Sequence[Subject]], Known]] = {
     "texts": _texts,
     "requests": _requests_of,
     "passages": _passages_of,
+    "tasks": _tasks_of,
 }

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
+from automations.clocks.winding import wind_clock
 from automations.definitions import SequenceDefinition, parse
 from automations.models import PRIORITIES, Automation, SequenceVersion
 from automations.references import with_ids
@@ -45,7 +46,8 @@ def publish_version(
         .order_by(col(SequenceVersion.number).desc())
         .limit(1)
     )
-    if latest is not None and parse(latest.definition).model_dump(mode="json") == content:
+    before = None if latest is None else parse(latest.definition)
+    if latest is not None and before is not None and before.model_dump(mode="json") == content:
         return latest
     version = SequenceVersion(
         automation_id=automation.id,
@@ -62,6 +64,7 @@ def publish_version(
     automation.priority = PRIORITIES[parsed.importance]
     automation.week = None if parsed.week is None else [list(hours) for hours in parsed.week]
     uow.session.flush()
+    wind_clock(uow, automation.id, parsed, before)
     forget_published(uow)
     return version
 

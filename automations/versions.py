@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from automations.definitions import SequenceDefinition, parse
-from automations.models import Automation, SequenceVersion
+from automations.models import Automation, SequenceVersion, TriggerClock
 from crm.core.events import Event
 from crm.core.uow import UnitOfWork
 
@@ -37,12 +39,16 @@ def definitions(uow: UnitOfWork, version_ids: Iterable[UUID]) -> dict[UUID, Sequ
 
 @dataclass(frozen=True)
 class Published:
-    """An automation by its published version; who would enter a paused one is refused."""
+    """An automation by its published version; who would enter a paused one is refused.
+
+    One that starts by the clock starts nobody for what came to be before `counts_from`.
+    """
 
     id: UUID
     version_id: UUID
     definition: SequenceDefinition
     is_paused: bool
+    counts_from: datetime | None = None
 
 
 _PUBLISHED = "automations.published"
@@ -62,8 +68,16 @@ def forget_published(uow: UnitOfWork) -> None:
 
 
 def _read_published(uow: UnitOfWork) -> dict[type[Event], list[Published]]:
+    its = (col(TriggerClock.clinic_id) == col(Automation.clinic_id)) & (
+        col(TriggerClock.id) == col(Automation.id)
+    )
+    columns: Any = (
+        *(col(Automation.id), col(Automation.version_id), col(Automation.state)),
+        col(TriggerClock.counts_from),
+    )
+    query: Any = select(*columns)
     rows = uow.session.execute(
-        select(Automation.id, Automation.version_id, Automation.state)
+        query.outerjoin(TriggerClock, its)
         .where(
             col(Automation.clinic_id) == uow.clinic_id,
             col(Automation.version_id).is_not(None),
@@ -74,7 +88,8 @@ def _read_published(uow: UnitOfWork) -> dict[type[Event], list[Published]]:
     by_event: dict[type[Event], list[Published]] = {}
     for row in rows:
         is_paused = row.state == "paused"
-        automation = Published(row.id, row.version_id, parsed[row.version_id], is_paused)
+        version = parsed[row.version_id]
+        automation = Published(row.id, row.version_id, version, is_paused, row.counts_from)
         for event in automation.definition.trigger.listens:
             by_event.setdefault(event, []).append(automation)
     return by_event

@@ -11,6 +11,8 @@ from automations.building import people_pages, whole_pages
 from automations.campaigns import models as campaigns_models
 from automations.campaigns import pages as campaigns_pages
 from automations.campaigns.performing import CAMPAIGNS
+from automations.clocks import timeline as clocks_timeline
+from automations.clocks.looking import CLOCKS
 from automations.explain import pages as explain_pages
 from automations.gate_facts import origin_facts
 from automations.references import sequences_with_stage
@@ -94,8 +96,7 @@ CONSUMERS: tuple[Consumer, ...] = (
 )
 
 WORK: tuple[Work, ...] = (
-    *(DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, WEBHOOKS),
-    CAMPAIGNS,
+    *(DELIVERIES, ENROLLMENTS, COMMUNICATIONS, SETTLEMENTS, CLOCKS, CAMPAIGNS, WEBHOOKS),
 )
 
 FACT_SOURCES: tuple[FactSource, ...] = (lead_facts, origin_facts)
@@ -145,6 +146,7 @@ TIMELINE: tuple[TimelineSource, ...] = (
     lead_timeline.NOTES,
     lead_timeline.CHANGES,
     automations_timeline.TIMELINE,
+    clocks_timeline.TIMELINE,
     messaging_timeline.TEXTS,
     messaging_timeline.CALLS,
     compliance_timeline.TIMELINE,
@@ -224,6 +226,11 @@ SETTINGS: tuple[NavEntry, ...] = (
         *(N_("Emails"), "/settings/emails", "email", "settings:read"),
         group=_CLINIC,
         hint=N_("Where emails leave from, and the postal address that they name"),
+    ),
+    NavEntry(
+        *(N_("Days off"), "/settings/days-off", "calendar", "settings:read"),
+        group=_CLINIC,
+        hint=N_("When the clinic is closed, beside weekends"),
     ),
     NavEntry(
         *(N_("API keys"), "/settings/api-keys", "key", "api_keys:write"),

@@ -129,6 +129,21 @@ class Lead(ClinicScoped, table=True):
         ),
         Index("ix_leads_stage", "clinic_id", "stage_id", "stage_entered_at", "id"),
         Index("ix_leads_contact", "clinic_id", "contact_id", "id"),
+        # Who stands still, and whose day comes, in the order in which that comes to be.
+        Index(
+            "ix_leads_standing",
+            "clinic_id",
+            "stage_entered_at",
+            "id",
+            postgresql_where=text("stage_kind = 'open'"),
+        ),
+        Index(
+            "ix_leads_follow_up",
+            "clinic_id",
+            "follow_up_on",
+            "id",
+            postgresql_where=text("follow_up_on IS NOT NULL"),
+        ),
     )
     retention = DataClass.LEAD
     tracked = frozenset({"value_cents", "owner_id", "service", "follow_up_on"})

@@ -8,9 +8,11 @@ from automations.building.doubts import doubts
 from automations.building.reading import Opened, wrong_with
 from automations.building.tree import definition_of
 from automations.changes import Changes, changes_of, started_together
-from automations.definitions import parse
+from automations.clocks.ahead import ahead_of
+from automations.definitions import SequenceDefinition, parse
 from automations.forecast import Forecast, outlook
 from automations.references import with_ids
+from automations.triggers.timed import TimedTrigger
 from crm.core.uow import UnitOfWork
 from crm.web.formats import small_money
 from crm.web.language import N_, _, ngettext
@@ -43,8 +45,20 @@ def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[
         "hour": _words(soon.hour),
         "day": _words(soon.day),
         "is_partial": soon.is_partial,
+        **_by_the_clock(uow, opened, definition),
         "confirm": _confirm(opened, changes),
     }
+
+
+def _by_the_clock(
+    uow: UnitOfWork, opened: Opened, definition: SequenceDefinition
+) -> dict[str, Any]:
+    """Return whom a trigger that looks at the time would find, and whether it does so anew."""
+    trigger = definition.trigger
+    if not isinstance(trigger, TimedTrigger):
+        return {"ahead": None}
+    is_new = opened.live is None or parse(opened.live).trigger != trigger
+    return {"ahead": ahead_of(uow, trigger), "is_new_clock": is_new}
 
 
 def _words(forecast: Forecast) -> tuple[int, str]:

@@ -11,8 +11,8 @@ from crm.core.events import Event
 from crm.messaging.events import DeliveryFailed, DeliveryReported, OfMessage
 from crm.web.language import _
 
-OURS = ("enrollment", "user")
-"""Who queued what counts: sequences and people, but no answer to STOP or HELP."""
+NOT_OURS = (None, "keyword")
+"""Who queued what does not count: whatever answers STOP or HELP by itself."""
 
 
 class AboutMessage(Trigger):
@@ -28,7 +28,7 @@ class AboutMessage(Trigger):
         """Return whether such a message is meant; one that a person wrote is of no sequence."""
         sequence_id = event.origin_id and facts.passages.get(event.origin_id)
         return (
-            event.origin_kind in OURS
+            event.origin_kind not in NOT_OURS
             and allows(self.automation_id, sequence_id)
             and allows(self.channel, event.channel)
             and allows(self.pipeline_id, facts.lead and facts.lead.pipeline_id)

@@ -115,6 +115,14 @@ class Conversation(ClinicScoped, table=True):
         reference("address_id", "addresses"),
         reference("sender_id", "senders"),
         UniqueConstraint("clinic_id", "address_id", "sender_id"),
+        # Where we wrote last, and no answer came.
+        Index(
+            "ix_conversations_unanswered",
+            "clinic_id",
+            "last_out_at",
+            "id",
+            postgresql_where=text("last_in_at IS NULL OR last_in_at < last_out_at"),
+        ),
     )
     retention = DataClass.MESSAGE
 

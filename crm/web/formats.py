@@ -56,6 +56,12 @@ def short_day(day: date, today: date) -> str:
     return str(format_date(day, pattern, locale=locale))
 
 
+def whole_day(day: date) -> str:
+    """Return "Fri, Dec 25, 2026"."""
+    locale = current_language()
+    return str(format_date(day, f"EEE, {_PATTERNS[locale][3]}", locale=locale))
+
+
 def clock_time(moment: datetime, zone: ZoneInfo) -> Markup:
     """Return a <time> element of the clock alone, for what stands below its day."""
     local = moment.astimezone(zone)

@@ -16,7 +16,6 @@ from tests.support.houses import House
 from tests.support.streams import CLOSED, HeardStream, listening
 from tests.support.webs import Webs, open_webs
 
-
 LONG = 3600.0
 """The age in seconds of a page that may have missed anything: it is told of all once at first."""
 

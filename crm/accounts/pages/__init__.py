@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from crm.accounts.pages import api_keys, entrance, live, profile, sessions, team
+from crm.accounts.pages import api_keys, days_off, entrance, live, profile, sessions, team
 
 router = APIRouter(include_in_schema=False)
-for _part in (entrance, profile, sessions, api_keys, team, live):
+for _part in (entrance, profile, sessions, api_keys, team, days_off, live):
     router.include_router(_part.router)
