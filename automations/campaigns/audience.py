@@ -24,7 +24,6 @@ _links: Any = ContactAddress.__table__  # type: ignore[attr-defined]
 _addresses: Any = Address.__table__  # type: ignore[attr-defined]
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 _marks: Any = LeadTag.__table__  # type: ignore[attr-defined]
-_clinics: Any = Clinic.__table__  # type: ignore[attr-defined]
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 
 MOST_STAGES = 100
@@ -81,8 +80,7 @@ def people_of(
 
 def zone_of(uow: UnitOfWork) -> ZoneInfo:
     """Return the clinic's zone, by whose days an audience is meant."""
-    zone = uow.session.scalars(select(_clinics.c.timezone).where(_clinics.c.id == uow.clinic_id))
-    return ZoneInfo(zone.one())
+    return ZoneInfo(uow.session.get_one(Clinic, uow.clinic_id).timezone)
 
 
 def family() -> Any:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
-from sqlmodel import col, select
 from starlette.responses import Response
 
 from automations.campaigns import actions, queries
@@ -33,7 +32,6 @@ from automations.campaigns.wording import (
 from automations.conditions.stage_kind_is import KINDS
 from automations.models import Automation
 from crm.accounts.deps import ClinicUow, own_uow, require
-from crm.accounts.models import User
 from crm.accounts.roles import may
 from crm.core.uow import UnitOfWork
 from crm.web.forms import Rejected, shows_again
@@ -252,7 +250,7 @@ def _told(uow: UnitOfWork, campaign: Campaign) -> Mapping[str, Any]:
         Audience.model_validate(campaign.audience),
         *(offered.choices.names, dict(offered.tags), zone, uow.now),
     )
-    who = uow.session.scalar(select(col(User.name)).where(col(User.id) == campaign.started_by))
+    who = offered.choices.names.person(campaign.started_by) if campaign.started_by else None
     return {"audience": list(words), "rate": rate_words(campaign), "starter": who}
 
 

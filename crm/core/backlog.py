@@ -66,18 +66,21 @@ def stuck(
     session: Session, works: Iterable[Work], clinic_id: UUID, now: datetime, limit: int = 50
 ) -> list[Stuck]:
     """Return what is dead or late in a clinic, the dead first."""
-    found = []
-    for work in works:
-        rows = session.execute(
-            text(
-                f"SELECT id, due_at, dead_at, attempts, last_error, {work.what}, {work.lead}"
-                f" FROM {work.table} t WHERE clinic_id = :clinic AND ("
-                f"(dead_at IS NOT NULL AND {work.of})"
-                f" OR (({work.waiting}) AND due_at <= :late"
-                " AND (lease_until IS NULL OR lease_until <= :now)))"
-                " ORDER BY dead_at NULLS LAST, due_at LIMIT :limit"
-            ),
-            {"clinic": clinic_id, "late": now - LATE, "now": now, "limit": limit},
-        )
-        found += [Stuck(work, *row) for row in rows]
-    return found
+    kinds = {work.kind: work for work in works}
+    rows = session.execute(
+        text(" UNION ALL ".join(f"({_stuck(work)})" for work in kinds.values())),
+        {"clinic": clinic_id, "late": now - LATE, "now": now, "limit": limit},
+    )
+    return [Stuck(kinds[kind], *row) for kind, *row in rows]
+
+
+def _stuck(work: Work) -> str:
+    return (
+        f"SELECT '{work.kind}' AS kind, id, due_at, dead_at, attempts, last_error,"
+        f" CAST({work.what} AS text) AS what, CAST({work.lead} AS uuid) AS lead_id"
+        f" FROM {work.table} t WHERE clinic_id = :clinic AND ("
+        f"(dead_at IS NOT NULL AND {work.of})"
+        f" OR (({work.waiting}) AND due_at <= :late"
+        " AND (lease_until IS NULL OR lease_until <= :now)))"
+        " ORDER BY dead_at NULLS LAST, due_at LIMIT :limit"
+    )

@@ -1,7 +1,6 @@
 """What a page may ask: few queries, and not one more for each row that it shows."""
 
 import re
-from collections.abc import Mapping
 
 import pytest
 from fastapi import FastAPI
@@ -15,11 +14,6 @@ from tests.support.routes import Route, routes_of
 
 MOST = 6
 """Queries of a page, with the one that finds out who is signed in."""
-
-# Pages that ask more, how many queries at most, and why that is so.
-MORE: Mapping[str, tuple[int, str]] = {
-    "workers:stuck": (10, "each kind of waiting work has a table of its own"),
-}
 
 QUERIES = re.compile(r'db;dur=[\d.]+;desc="(\d+) quer')
 
@@ -63,9 +57,7 @@ def test_no_page_asks_more_than_it_may(caller: Caller, pages: list[Route]) -> No
     found = counted(caller, pages)
 
     assert {"pipelines:pipeline", "pipelines:lead", "pipelines:stage"} <= found.keys()
-    allowed = {name: MORE[name][0] if name in MORE else MOST for name in found}
-    assert {name: count for name, count in found.items() if count > allowed[name]} == {}
-    assert {name for name in MORE if found[name] <= MOST} == set(), "they need no exception"
+    assert {name: count for name, count in found.items() if count > MOST} == {}
 
 
 def test_no_page_asks_once_a_row(

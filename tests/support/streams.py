@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Thread
@@ -75,7 +75,8 @@ def listening(
 def _hang_up(answer: httpx2.Response) -> None:
     """Close the socket under the reader, as a browser does that leaves the page."""
     network = answer.extensions["network_stream"]
-    network.get_extra_info("socket").shutdown(2)
+    with suppress(OSError):  # The other side may have hung up first.
+        network.get_extra_info("socket").shutdown(2)
 
 
 def _read(answer: httpx2.Response, told: "Queue[dict[str, Any] | str]") -> None:
