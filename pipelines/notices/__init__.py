@@ -1,1 +1,1 @@
-"""What is new for somebody of the clinic: requests, replies, tasks that others gave them."""
+"""What is new for somebody of the clinic: requests, replies, tasks, and what sequences tell."""
