@@ -161,6 +161,8 @@ class _Other:
                 text.direction == "out",
                 text.channel == c.channel,
                 text.origin_kind == ORIGIN,
+                # The passage's own texts, which are most, are passed over before they are joined.
+                text.origin_id != c.origin_id,
                 whole.id != _automations.c.id,
             )
         )

@@ -32,7 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 LOGIN = "frontdesk"
 ZONE = "America/New_York"
 _NOON = 12
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _GLANCE_S = 0.02
 
 
