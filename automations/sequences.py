@@ -58,15 +58,20 @@ def publish_version(
         published_at=uow.now,
     )
     uow.add(version)
+    _go_live(automation, version, parsed)
+    uow.session.flush()
+    wind_clock(uow, automation.id, parsed, before)
+    forget_published(uow)
+    return version
+
+
+def _go_live(automation: Automation, version: SequenceVersion, parsed: SequenceDefinition) -> None:
+    """Let an automation be what its newest version says."""
     automation.version_id = version.id
     automation.name = parsed.name
     automation.trigger_kind = parsed.trigger.kind
     automation.priority = PRIORITIES[parsed.importance]
     automation.week = None if parsed.week is None else [list(hours) for hours in parsed.week]
-    uow.session.flush()
-    wind_clock(uow, automation.id, parsed, before)
-    forget_published(uow)
-    return version
 
 
 def _locked(uow: UnitOfWork, parsed: SequenceDefinition) -> Automation:
