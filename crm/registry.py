@@ -247,7 +247,9 @@ SETTINGS: tuple[NavEntry, ...] = (
 NAV: tuple[NavEntry, ...] = (
     NavEntry(N_("Pipeline"), "/pipeline", "pipeline", "leads:read"),
     NavEntry(N_("Tasks"), "/tasks", "tasks", "tasks:write", count="tasks"),
-    NavEntry(N_("Sequences"), "/sequences", "sequences", "automations:read"),
+    NavEntry(
+        *(N_("Sequences"), "/sequences", "sequences", "automations:read"), beside=("/campaigns",)
+    ),
     NavEntry(N_("Phones"), "/sandbox", "sandbox", "sandbox:use", is_for_demo=True),
     NavEntry(N_("Settings"), "/settings", "settings", ""),
     *SETTINGS,

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from automations.campaigns.audience import Audience
 from automations.campaigns.models import GOING, Campaign, CampaignPerson, RatePer, State
 from automations.events import CampaignChanged
+from automations.matching import BULK
 from automations.models import Automation
 from automations.triggers.by_hand import ByHand
 from automations.triggers.campaign import ReachedByCampaign
@@ -18,9 +19,6 @@ from crm.core.errors import N_, Conflict, NotFound, StaleVersion
 from crm.core.uow import UnitOfWork
 from pipelines.lead.models import Tag
 from pipelines.models import Stage
-
-QUEUE = "bulk"
-"""Behind everything else: a campaign keeps nobody's reply waiting (TW-42)."""
 
 STARTABLE = tuple(one.model_fields["kind"].default for one in (ReachedByCampaign, ByHand))
 """The triggers of sequences that a campaign may start: what answers an event says other things."""
@@ -65,7 +63,7 @@ def draft_campaign(uow: UnitOfWork, draft: Draft) -> Campaign:
     """Keep a campaign that nobody has started yet. Raises NotFound, NotForCampaigns."""
     _check(uow, draft.automation_id)
     _check_audience(uow, draft.audience)
-    made = Campaign(**_fields(draft), queue=QUEUE, created_at=uow.now)
+    made = Campaign(**_fields(draft), queue=BULK, created_at=uow.now)
     uow.add(made)
     return made
 

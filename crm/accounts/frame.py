@@ -21,7 +21,8 @@ class NavEntry:
     """One entry of the rail, or of a group of the settings, for whoever has the capability.
 
     Without a capability it is everybody's. `label`, `hint` and `group` are marked with `N_`;
-    `count` names the one of `Watched.counts` that is shown beside it.
+    `count` names the one of `Watched.counts` that is shown beside it; `beside` are the addresses of
+    what it leads to and does not lie below it.
     """
 
     label: str
@@ -32,6 +33,7 @@ class NavEntry:
     count: str | None = None
     group: str = ""
     hint: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def frame_for(request: Request, who: Recognised, settings: Settings) -> Frame:
@@ -81,7 +83,8 @@ def _links(request: Request, who: Recognised) -> dict[str, str]:
 def _item(entry: NavEntry, who: Recognised, root: str) -> NavItem:
     hint = _(entry.hint) if entry.hint else ""
     count = who.counts[entry.count] if entry.count else 0
-    return NavItem(_(entry.label), f"{root}{entry.href}", entry.icon, count, hint)
+    beside = [f"{root}{one}" for one in entry.beside]
+    return NavItem(_(entry.label), f"{root}{entry.href}", entry.icon, count, hint, beside)
 
 
 def _demo_ribbon(who: Recognised) -> str:

@@ -10,17 +10,23 @@ from starlette.requests import Request
 
 @dataclass(frozen=True)
 class NavItem:
-    """One entry of the rail; `label` is already translated, `count` is a badge when not 0."""
+    """One entry of the rail; `label` is already translated, `count` is a badge when not 0.
+
+    `beside` are the addresses of pages that it leads to and that do not lie below it.
+    """
 
     label: str
     href: str
     icon: str
     count: int = 0
     hint: str = ""
+    beside: Sequence[str] = ()
 
     def is_current(self, path: str) -> bool:
-        """Return whether a path is this page or lies below it."""
-        return path == self.href or path.startswith(self.href.rstrip("/") + "/")
+        """Return whether a path is this page, lies below it, or is one beside it."""
+        return any(
+            f"{path}/".startswith(f"{one.rstrip('/')}/") for one in (self.href, *self.beside)
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import structlog
 from playwright.sync_api import Page
 from sqlmodel import col, select
 
+from automations.library import LIBRARY
+from automations.portable import bring_in
 from bench.house import open_house
 from crm.accounts.actions import add_clinic
 from crm.accounts.models import Membership
@@ -92,6 +94,7 @@ def opened_site() -> Iterator[Site]:
             house.set_clock("2027-01-25 10:00")
             live_through(house, drain := Drain(runtime))
             _receive_people(house, drain)
+            house.do(bring_in, LIBRARY[0].as_file())
             with served(house.app, listening):
                 yield Site(house)
             house.close()
