@@ -26,10 +26,12 @@ from crm.core.settings import Settings
 from crm.core.uow import Doorbell, UnitOfWork
 
 # The bounds travel with each transaction, so that they hold behind a pooler: a host that vanished
-# must not keep an address locked, nor a STOP waiting for it.
+# must not keep an address locked, nor a STOP waiting for it. So does the zone: a day added to a time
+# that is told in a zone with daylight saving is an hour long or short twice a year.
 _OPEN = text(
     "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
     " set_config('app.door', :door, true), transaction_timestamp(),"
+    " set_config('timezone', 'UTC', true),"
     " set_config('plan_cache_mode', :plans, true), set_config('enable_seqscan', :seqscan, true),"
     " set_config('lock_timeout', '10s', true), set_config('statement_timeout', '60s', true),"
     " set_config('idle_in_transaction_session_timeout', '120s', true)"

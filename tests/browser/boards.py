@@ -82,7 +82,8 @@ class Board:
         column = self.column(stage)
         links = column.locator(".lead-name")
         expect(links).to_have_text(list(names))
-        expect(column.locator(".stage-count")).to_have_text(f"{len(names)} leads")
+        noun = "lead" if len(names) == 1 else "leads"
+        expect(column.locator(".stage-count")).to_have_text(f"{len(names)} {noun}")
 
     def says(self, words: str) -> None:
         """Wait until the page says something."""

@@ -191,7 +191,7 @@ def test_a_card_stays_in_the_hand_that_drags_it_while_others_move_it(board: Boar
     lead_id = book(board.house, "Bea Kim")
     board.hears(lead_id)
     # The counts are told while the card stays in the hand.
-    expect(board.column("Booked").locator(".stage-count")).to_have_text("1 leads")
+    expect(board.column("Booked").locator(".stage-count")).to_have_text("1 lead")
     board.column("Contacted").get_by_role("list").hover()
     board.page.mouse.up()
     board.says("Changed by someone else. It was put back.")

@@ -30,7 +30,7 @@ def test_a_step_is_tried_on_ones_own_phone(house: House, drain: Drain) -> None:
         panel.get_by_role("button", name="Send test").click()
         expect(panel).to_contain_text("This is not a mobile number")
         panel.get_by_label("Your mobile number").fill("(212) 555-0177")
-        panel.get_by_label("Language").select_option("es")
+        panel.get_by_label("Language of the test").select_option("es")
         panel.get_by_role("button", name="Send test").click()
         expect(panel).to_contain_text("Waiting")
         drain()
