@@ -26,8 +26,8 @@ from crm.core.settings import Settings
 from crm.core.uow import Doorbell, UnitOfWork
 
 # The bounds travel with each transaction, so that they hold behind a pooler: a host that vanished
-# must not keep an address locked, nor a STOP waiting for it. So does the zone: a day added to a time
-# that is told in a zone with daylight saving is an hour long or short twice a year.
+# must not keep an address locked, nor a STOP waiting for it. So does the zone: a day added to a
+# time that is told in a zone with daylight saving is an hour long or short twice a year.
 _OPEN = text(
     "SELECT set_config('role', :role, true), set_config('app.clinic_id', :clinic, true),"
     " set_config('app.door', :door, true), transaction_timestamp(),"
