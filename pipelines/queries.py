@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -121,3 +122,15 @@ def has_leads(uow: UnitOfWork, stage_id: UUID) -> bool:
         col(Lead.clinic_id) == uow.clinic_id, col(Lead.stage_id) == stage_id
     )
     return uow.session.scalar(statement.limit(1)) is not None
+
+
+def values_seen(uow: UnitOfWork, column: Any) -> Select[Any]:
+    """Return the select of the `value`s of an indexed column of leads, in their order.
+
+    Each is looked up by the one before it, so that no lead is read twice over; 100 at most.
+    """
+    least = select(func.min(column).label("value")).where(col(Lead.clinic_id) == uow.clinic_id)
+    found = least.where(column.is_not(None)).cte(f"each_{column.key}", recursive=True)
+    after = least.where(column > found.c.value).correlate(found).scalar_subquery()
+    found = found.union_all(select(after).where(found.c.value.is_not(None)))
+    return select(found.c.value).where(found.c.value.is_not(None)).limit(100)

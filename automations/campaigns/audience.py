@@ -43,6 +43,7 @@ class Audience(InputModel):
     stage_kind: StageKind | None = None
     tag_id: UUID | None = None
     source: Annotated[str | None, Field(max_length=200)] = None
+    service: Annotated[str | None, Field(max_length=200)] = None
     language: Literal["en", "es"] | None = None
     came_from: date | None = None
     came_until: date | None = None
@@ -52,7 +53,7 @@ class Audience(InputModel):
     @property
     def is_about_leads(self) -> bool:
         """Whether only who has a certain lead is in it."""
-        return bool(self.stage_ids or self.stage_kind or self.tag_id or self.source)
+        return bool(self.stage_ids or self.stage_kind or self.tag_id or self.source or self.service)
 
 
 def people_of(
@@ -140,6 +141,8 @@ def _of_lead(audience: Audience) -> Iterator[ColumnElement[bool]]:
         yield own.stage_kind == audience.stage_kind
     if audience.source:
         yield own.source == audience.source
+    if audience.service:
+        yield own.service == audience.service
     if audience.tag_id:
         yield exists().where(
             _marks.c.clinic_id == own.clinic_id,

@@ -45,6 +45,7 @@ class AudienceForm(FormModel):
     stage_kind: Annotated[StageKind | None, BLANK_IS_NONE] = None
     tag_id: OptionalId = None
     source: OptionalText = None
+    service: OptionalText = None
     language: Annotated[Literal["en", "es"] | None, BLANK_IS_NONE] = None
     came_from: Day = None
     came_until: Day = None
@@ -129,6 +130,11 @@ def values_of(campaign: Campaign, zone: ZoneInfo) -> Values:
         "start_time": local.strftime("%H:%M") if local else "",
         "version": campaign.version,
     }
+
+
+def values_again(campaign: Campaign, zone: ZoneInfo) -> Values:
+    """Return what stands in the form of a new campaign that is like one there was."""
+    return {**values_of(campaign, zone), "start_on": "", "start_time": "", "version": ""}
 
 
 def values_counted(form: CountForm) -> Values:

@@ -15,6 +15,7 @@ from automations.campaigns.forms import (
     SeenForm,
     Values,
     fresh_values,
+    values_again,
     values_counted,
     values_of,
     values_typed,
@@ -60,8 +61,15 @@ def list_campaigns(request: Request, uow: ClinicUow) -> Response:
 
 
 @router.get("/new", name="campaigns:new", dependencies=[WRITE])
-def new(request: Request, uow: ClinicUow, automation_id: UUID | None = None) -> Response:
-    """Show the form of a campaign, perhaps for a certain sequence."""
+def new(
+    request: Request,
+    uow: ClinicUow,
+    automation_id: UUID | None = None,
+    like: UUID | None = None,
+) -> Response:
+    """Show the form of a campaign, perhaps for a certain sequence or like an earlier one."""
+    if like is not None:
+        return _form(request, uow, values_again(uow.get(Campaign, like), zone_of(uow)))
     return _form(request, uow, fresh_values(automation_id))
 
 
@@ -200,7 +208,8 @@ def _form(
         errors=rejected.errors if rejected else {},
         sequences=offered.sequences,
         stages=offered.choices.by_name["stages"],
-        sources=offered.choices.by_name["sources"],
+        sources=offered.sources,
+        services=offered.services,
         tags=offered.tags,
         kinds=[(code, _(word)) for code, word in KINDS.items()],
         ways=[(code, _(word)) for code, word in HAS.items()],

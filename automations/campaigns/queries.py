@@ -22,6 +22,9 @@ from crm.contacts.queries import join_person
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from pipelines.lead.models import Tag
+from pipelines.models import Lead
+from pipelines.queries import values_seen
+from pipelines.sources import source_name
 
 MOST_SHOWN = 200
 PAGE = 50
@@ -64,11 +67,13 @@ def campaigns(uow: UnitOfWork) -> list[Row]:
 
 @dataclass(frozen=True)
 class Offered:
-    """What the form of a campaign offers: names, sequences that it may start, stages and tags."""
+    """What a campaign's form offers: names, sequences that it may start, and what leads have."""
 
     choices: Choices
     sequences: Options
     tags: Options
+    sources: Options
+    services: Options
 
 
 def offered(uow: UnitOfWork) -> Offered:
@@ -83,12 +88,16 @@ def offered(uow: UnitOfWork) -> Offered:
             col(Automation.trigger_kind).in_(STARTABLE),
         ).order_by(col(Automation.name)),
         tags=tags.where(col(Tag.clinic_id) == uow.clinic_id).order_by(col(Tag.folded)),
+        sources=values_seen(uow, col(Lead.source)),
+        services=values_seen(uow, col(Lead.service)),
         **choices_asked(uow),
     )
     return Offered(
         choices_found(found),
         [(str(row.id), row.name) for row in found["startable"]],
         [(str(row.id), row.name) for row in found["tags"]],
+        [(row.value, source_name(row.value)) for row in found["sources"]],
+        [(row.value, row.value) for row in found["services"]],
     )
 
 

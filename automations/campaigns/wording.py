@@ -59,6 +59,8 @@ def audience_words(
         yield HasTag(tag=tag).words(names)
     if audience.source:
         yield SourceIs(sources=(source_name(audience.source),)).words(names)
+    if audience.service:
+        yield _("Service is “%(service)s”", service=audience.service)
     if audience.language:
         yield LanguageIs(language=audience.language).words(names)
     if audience.came_from:

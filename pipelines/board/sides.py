@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, func, literal, select
+from sqlalchemy import ScalarSelect, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlmodel import col
 
@@ -15,6 +15,7 @@ from crm.core.errors import N_, Invalid, NotFound
 from crm.core.uow import UnitOfWork
 from pipelines.board.filters import Filters
 from pipelines.models import Lead, SavedView, Stage
+from pipelines.queries import values_seen
 
 MOST_COUNTED = 100
 MOST_VIEWS = 20
@@ -127,18 +128,9 @@ def choices(uow: UnitOfWork) -> Choices:
     )
     return Choices(
         [(row[0], row[1]) for row in team],
-        list(uow.session.scalars(_each(uow, col(Lead.source)))),
-        list(uow.session.scalars(_each(uow, col(Lead.service)))),
+        list(uow.session.scalars(values_seen(uow, col(Lead.source)))),
+        list(uow.session.scalars(values_seen(uow, col(Lead.service)))),
     )
-
-
-def _each(uow: UnitOfWork, column: Any) -> Select[Any]:
-    """Return the values of an indexed column, each looked up by the one before it."""
-    least = select(func.min(column).label("value")).where(col(Lead.clinic_id) == uow.clinic_id)
-    found = least.where(column.is_not(None)).cte("found", recursive=True)
-    after = least.where(column > found.c.value).correlate(found).scalar_subquery()
-    found = found.union_all(select(after).where(found.c.value.is_not(None)))
-    return select(found.c.value).where(found.c.value.is_not(None)).limit(100)
 
 
 def save_view(uow: UnitOfWork, user_id: UUID, name: str, query: str) -> None:

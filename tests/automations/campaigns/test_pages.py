@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from crm.accounts import cli
 from crm.accounts.models import Role
+from pipelines.lead.details import Change, change_detail
 from tests.automations.campaigns.conftest import Campaigns
 from tests.automations.conftest import CREATED, DAY
 from tests.support.browsing import PASSWORD, Browser, open_browser
@@ -194,6 +195,32 @@ def test_it_is_changed_paused_resumed_and_stopped(campaigns: Campaigns, signed_i
     assert "3 of 3 looked at, 2 left out." in page
     late = owner.submit(path, f"{path}/resume")
     assert late.status_code == 409
+
+
+def test_one_that_was_is_used_again_for_whoever_is_meant_now(
+    campaigns: Campaigns, signed_in: SignIn
+) -> None:
+    people = campaigns.people(3)
+    wants = [campaigns.practice.lead(one, source="radio_spot") for one in people[:2]]
+    campaigns.practice.do(change_detail, wants[0], Change("service", "Botox"))
+    owner = signed_in()
+    first = drafted(owner, campaigns, source="radio_spot", service="Botox", start_on="2027-05-01")
+    assert "Start it for 1 person" in owner.get(first).text
+    assert owner.submit(first, f"{first}/start", version="1").status_code == 303
+
+    page = owner.get(first)
+    [again] = re.findall(r'href="(/campaigns/new\?like=[^"]+)"', page.text)
+    assert "Service is “Botox”" in page.text
+    form = owner.get(again).text
+    assert '<option value="radio_spot" selected>Radio spot</option>' in form
+    assert '<option value="Botox" selected>Botox</option>' in form
+    assert "2027-05-01" not in form
+    campaigns.practice.do(change_detail, wants[1], Change("service", "Botox"))
+    fields = typed(campaigns, source="radio_spot", service="Botox")
+    second = owner.submit(again, "/campaigns/new", **fields).headers["location"]
+
+    assert second != first
+    assert "Start it for 2 people" in owner.get(second).text
 
 
 def test_a_draft_is_deleted(campaigns: Campaigns, signed_in: SignIn) -> None:
