@@ -32,6 +32,8 @@ def test_a_crash_of_the_database_needs_no_manual_step(
             sent[(crash + 1) * len(sent) // (CRASHES + 2)].result()
             servers.started.restart_postgres(crash=True)
         answers = answers_of(sent)
-    assert_each_once(practice, answers, seconds=DONE_WITHIN_SECONDS)
-    assert practice.supervisor.starts == started
+    asked_about = assert_each_once(practice, answers, seconds=DONE_WITHIN_SECONDS)
+    # An email that was on its way in a crash: the clocks are put forward, with a start of each.
+    by_us = len(practice.supervisor.children) if asked_about else 0
+    assert practice.supervisor.starts == started + by_us
     tell(crashes=CRASHES, requests=len(answers), **figures_of(practice, answers))
