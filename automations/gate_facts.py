@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Row
 
 from automations.enrollments import ORIGIN
@@ -38,22 +39,28 @@ def origin_facts(
 ) -> Mapping[UUID, Mapping[str, Any]]:
     """Return what is known of the origins of texts that enrollments queued, and of other voices."""
     values = {"clinic": uow.clinic_id, "ids": list(communication_ids), "now": uow.now}
+    facts: dict[UUID, dict[str, Any]] = {}
+    for row in uow.session.execute(_STATES, values):
+        known = facts.setdefault(row.id, _of_origin(row))
+        if row.is_rival:
+            known["is_outranked"] = True
+        elif row.voice_id is not None:
+            known["other_voice"] = _voice(row)
+    return facts
+
+
+def _of_origin(row: Row[Any]) -> dict[str, Any]:
     return {
-        row.id: {
-            "is_origin_live": row.state == "live" or row.exit_reason == FINISHED,
-            "is_origin_paused": row.automation == "paused" or row.paused_at is not None,
-            "origin_week": row.week and tuple((start, end) for start, end in row.week),
-            "gap": timedelta(minutes=row.voice_gap_minutes),
-            "is_outranked": row.rival_id is not None,
-            "other_voice": _voice(row),
-        }
-        for row in uow.session.execute(_STATES, values)
+        "is_origin_live": row.state == "live" or row.exit_reason == FINISHED,
+        "is_origin_paused": row.automation == "paused" or row.paused_at is not None,
+        "origin_week": row.week and tuple((start, end) for start, end in row.week),
+        "gap": timedelta(minutes=row.voice_gap_minutes),
+        "is_outranked": False,
+        "other_voice": None,
     }
 
 
-def _voice(row: Row[Any]) -> Voice | None:
-    if row.voice_id is None:
-        return None
+def _voice(row: Row[Any]) -> Voice:
     return Voice(
         communication_id=row.voice_id,
         at=row.voice_at,
@@ -64,61 +71,50 @@ def _voice(row: Row[Any]) -> Voice | None:
 
 
 def _states() -> Any:
+    """A row a text, or two where another automation has spoken and one more is about to."""
     c, passage, whole = _communications.c, _enrollments.c, _automations.c
     its = and_(passage.clinic_id == c.clinic_id, passage.id == c.origin_id)
     theirs = and_(whole.clinic_id == c.clinic_id, whole.id == passage.automation_id)
-    voice, rival = _last_voice(), _rival()
+    voices = _voices()
     return (
         select(
             *(c.id, passage.state, passage.exit_reason, passage.paused_at),
             *(whole.state.label("automation"), whole.week, _clinics.c.voice_gap_minutes),
-            *(*voice.c, rival.c.rival_id),
+            *voices.c,
         )
         .join(_enrollments, its)
         .join(_automations, theirs)
         .join(_clinics, _clinics.c.id == c.clinic_id)
-        .outerjoin(voice, true())
-        .outerjoin(rival, true())
+        .outerjoin(voices, true())
         .where(c.clinic_id == bindparam("clinic"), given(c.id), c.origin_kind == ORIGIN)
     )
 
 
-def _last_voice() -> Any:
-    """What another automation said last within the gap; of the same event before all else."""
-    other = _Other.named("spoken")
-    is_of_event = (other.text.cause[-1].astext == _communications.c.cause[-1].astext).label(
-        "is_of_event"
-    )
-    gap = func.make_interval(0, 0, 0, 0, 0, _clinics.c.voice_gap_minutes)
-    return (
-        other.select(
-            other.text.id.label("voice_id"),
-            other.text.taken_at.label("voice_at"),
-            other.text.status.label("voice_status"),
-            is_of_event,
-            (other.whole.priority <= _automations.c.priority).label("is_as_important"),
-        )
-        .where(other.text.status.in_(SPOKEN), other.text.taken_at > bindparam("now") - gap)
-        .order_by(is_of_event.desc(), other.text.taken_at.desc())
-        .limit(1)
-        .lateral("voice")
-    )
+def _voices() -> Any:
+    """What another automation said last within the gap, and a rival: one look for both.
 
-
-def _rival() -> Any:
-    """A text of another automation that is about to leave, and goes first.
-
-    Ranks are in one order, so of several that are due at once there is always one that goes.
+    Of what was said, the same event's comes before all else. A rival is about to leave, and goes
+    first: ranks are in one order, so of several that are due at once there is always one that goes.
     """
-    other = _Other.named("rival")
-    goes_first = tuple_(other.whole.priority, other.text.id) < tuple_(
+    other = _Other.named("other")
+    text = other.text
+    gap = func.make_interval(0, 0, 0, 0, 0, _clinics.c.voice_gap_minutes)
+    has_spoken = and_(text.status.in_(SPOKEN), text.taken_at > bindparam("now") - gap)
+    goes_first = tuple_(other.whole.priority, text.id) < tuple_(
         _automations.c.priority, _communications.c.id
     )
+    is_rival = (text.status == "queued").label("is_rival")
+    is_of_event = (text.cause[-1].astext == _communications.c.cause[-1].astext).label("is_of_event")
     return (
-        other.select(other.text.id.label("rival_id"))
-        .where(other.text.status == "queued", other.text.due_at <= bindparam("now"), goes_first)
-        .limit(1)
-        .lateral("rival")
+        other.select(
+            *(is_rival, text.id.label("voice_id"), text.taken_at.label("voice_at")),
+            *(text.status.label("voice_status"), is_of_event),
+            (other.whole.priority <= _automations.c.priority).label("is_as_important"),
+        )
+        .where(or_(has_spoken, and_(is_rival, text.due_at <= bindparam("now"), goes_first)))
+        .ext(distinct_on(is_rival))
+        .order_by(is_rival, is_of_event.desc(), text.taken_at.desc())
+        .lateral("voices")
     )
 
 

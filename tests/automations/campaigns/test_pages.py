@@ -223,6 +223,13 @@ def test_one_that_was_is_used_again_for_whoever_is_meant_now(
     assert "Start it for 2 people" in owner.get(second).text
 
 
+def test_one_whose_time_is_over_begins_at_once(campaigns: Campaigns, signed_in: SignIn) -> None:
+    owner = signed_in()
+    page = owner.get(drafted(owner, campaigns, start_on="2020-05-01")).text
+    assert "Its time is over: it begins at once." in page
+    assert "It begins at" not in words(page)
+
+
 def test_a_draft_is_deleted(campaigns: Campaigns, signed_in: SignIn) -> None:
     owner = signed_in()
     path = drafted(owner, campaigns)
