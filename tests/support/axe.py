@@ -11,9 +11,11 @@ SOURCE = Path(sys.prefix) / "assets" / "node_modules" / "axe-core" / "axe.min.js
 
 _RUN = """
 async () => {
-  // A color on its way from one theme to another is no page's; what turns for ever stays.
-  const ends = document.getAnimations().filter((one) => one.effect.getTiming().iterations < 1e9);
-  await Promise.all(ends.map((one) => one.finished.catch(() => {})));
+  // A color on its way from one theme to another is no page's; what turns for ever stays. They are
+  // ended and not waited for: what changes below a closed summary never ends by itself.
+  for (const one of document.getAnimations()) {
+    if (one.effect.getTiming().iterations < 1e9) one.finish();
+  }
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   return violations.flatMap((rule) => rule.nodes.map(
     (node) => `${rule.id}: ${node.target.join(" ")}: ${node.html}`
