@@ -65,11 +65,11 @@ def new(
     request: Request,
     uow: ClinicUow,
     automation_id: UUID | None = None,
-    like: UUID | None = None,
+    campaign_id: UUID | None = None,
 ) -> Response:
     """Show the form of a campaign, perhaps for a certain sequence or like an earlier one."""
-    if like is not None:
-        return _form(request, uow, values_again(uow.get(Campaign, like), zone_of(uow)))
+    if campaign_id is not None:
+        return _form(request, uow, values_again(uow.get(Campaign, campaign_id), zone_of(uow)))
     return _form(request, uow, fresh_values(automation_id))
 
 

@@ -117,7 +117,7 @@ def test_a_follow_up_is_built_previewed_and_published_by_mouse(page: Page, house
     preview = page.get_by_role("region", name="Preview")
     preview.get_by_label("As whom").select_option(label="Casey Vale")
     expect(preview.locator(".said")).to_contain_text("Hi Casey, this is")
-    preview.get_by_label("Language").select_option("es")
+    preview.get_by_label("Language", exact=True).select_option("es")
     expect(preview.locator(".said")).to_contain_text("Hola Casey, le escribe")
     expect(preview).to_contain_text(re.compile(r"\d parts? · \d+ characters · \$0\.0"))
     assert violations(page) == []

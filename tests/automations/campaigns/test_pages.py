@@ -209,7 +209,7 @@ def test_one_that_was_is_used_again_for_whoever_is_meant_now(
     assert owner.submit(first, f"{first}/start", version="1").status_code == 303
 
     page = owner.get(first)
-    [again] = re.findall(r'href="(/campaigns/new\?like=[^"]+)"', page.text)
+    [again] = re.findall(r'href="(/campaigns/new\?campaign_id=[^"]+)"', page.text)
     assert "Service is “Botox”" in page.text
     form = owner.get(again).text
     assert '<option value="radio_spot" selected>Radio spot</option>' in form
