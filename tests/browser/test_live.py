@@ -65,6 +65,26 @@ def test_what_one_page_does_the_other_shows(webs: Webs) -> None:
         expect(contacted.get_by_role("link", name="Robin Vale", exact=True)).to_be_visible()
 
 
+def test_a_menu_that_is_open_stays_open_under_others_news(webs: Webs) -> None:
+    house = webs.house
+    lead_id = house.ask()
+    with open_page() as mine:
+        open_board(mine, house, webs.one.url)
+        theirs = mine.context.new_page()
+        show(theirs, webs.two, f"/leads/{lead_id}")
+        show(mine, webs.one, f"/leads/{lead_id}")
+        theirs.locator("summary", has_text="Move").first.click()
+        head = theirs.locator("#lead-head").element_handle()
+
+        mine.locator("summary", has_text="Move").first.click()
+        mine.get_by_role("button", name="Move to Considering").first.click()
+        expect(theirs.locator("[aria-current=step]")).to_have_text("Considering")
+        theirs.wait_for_function("head => !head.isConnected", arg=head)
+        expect(mine.get_by_role("button", name="Move to Contacted").first).to_be_hidden()
+        theirs.get_by_role("button", name="Move to Contacted").first.click()
+        expect(mine.locator("[aria-current=step]")).to_have_text("Contacted")
+
+
 def test_each_of_two_moves_a_card_and_takes_it_back_before_the_others_eyes(
     boards: tuple[Board, Board],
 ) -> None:

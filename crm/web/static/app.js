@@ -147,6 +147,19 @@
     if (dialog && !dialog.open) dialog.showModal();
   }
 
+  // What somebody has opened stays open when news replace the part that it is in: whatever has a
+  // summary with an id.
+  let isNews = false;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    isNews = "X-Live" in detail.requestConfig.headers;
+  });
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+    for (const { id } of isNews ? detail.target.querySelectorAll("details[open] > summary[id]") : []) {
+      const fresh = detail.fragment.querySelector(`[id="${id}"]`)?.parentElement;
+      if (fresh) fresh.open = true;
+    }
+  });
+
   const openMenus = () => document.querySelectorAll("details.menu[open]");
 
   // Keys: one, or two after each other within a second.
