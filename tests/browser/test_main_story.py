@@ -69,6 +69,7 @@ def test_a_request_is_answered_moved_and_followed_up(start: Start) -> None:
         fill_form(page, info, "Casey Vale", "(212) 555-0177")
         open_lead(page, info, "Casey Vale")
         until(lambda: state_of(page, FIRST) == "Live")
+        expect(page.locator("#timeline")).to_contain_text("Sent by the sequence")
         menu = page.locator("summary", has_text="Move").first
         to_contacted = page.get_by_role("button", name="Move to Contacted").first
         for close in (lambda: page.keyboard.press("Escape"), page.locator("h1").click):
