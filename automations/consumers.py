@@ -56,10 +56,16 @@ def follow_replies(uow: UnitOfWork, events: Sequence[TextReceived]) -> None:
 def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for turn in turns(events):
         listening = apply_exits(uow, turn)
-        entered = enroll_matching(uow, turn)
-        heard = heard_since(uow, turn, {one.contact_id for one in entered})
-        apply_exits(uow, heard, only={one.id for one in entered})
-        advance_here(uow, [*entered, *listening])
+        advance_here(uow, [*_enter(uow, turn), *listening])
+
+
+def _enter(uow: UnitOfWork, turn: Sequence[Event]) -> list[Named]:
+    """Enroll in what the events start, unless what came since and was told apart has ended it."""
+    entered = enroll_matching(uow, turn)
+    heard = heard_since(uow, turn, {one.contact_id for one in entered})
+    moved = moved_since(uow, turn, {one.lead_id for one in entered})
+    apply_exits(uow, [*heard, *moved], only={one.id for one in entered})
+    return entered
 
 
 @consumes(
@@ -71,11 +77,7 @@ def _follow(uow: UnitOfWork, events: Sequence[Event]) -> None:
 def follow_desk(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """Enroll in what the events start, and let those go on that wait for them."""
     for turn in turns(events):
-        entered = enroll_matching(uow, turn)
-        heard = heard_since(uow, turn, {one.contact_id for one in entered})
-        moved = moved_since(uow, turn, {one.lead_id for one in entered})
-        apply_exits(uow, [*heard, *moved], only={one.id for one in entered})
-        advance_here(uow, [*entered, *listening_to(uow, turn)])
+        advance_here(uow, [*_enter(uow, turn), *listening_to(uow, turn)])
 
 
 @consumes(AddressSuppressed, name="automations.end_opted_out")

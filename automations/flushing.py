@@ -166,8 +166,9 @@ def _write_positions(uow: UnitOfWork, passes: Sequence[Pass]) -> None:
         "reserved": uow.reserved_until,
     }
     uow.session.execute(_PLACE, values)
-    due = [one.standing.id for one in passes if one.due_at is not None and one.due_at <= uow.now]
-    uow.ring("enrollments", due)
+    for one in passes:
+        if one.due_at is not None and one.due_at <= uow.now:
+            uow.ring("enrollments", [one.standing.id], one.standing.queue)
 
 
 def _record(uow: UnitOfWork, passes: Sequence[Pass], skipped: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Row
 
 from automations.enrollments import ORIGIN
-from automations.models import Automation, Enrollment
+from automations.models import BULK, Automation, Enrollment
 from automations.walking import FINISHED
 from crm.accounts.models import Clinic
 from crm.compliance.gate import Voice
@@ -159,7 +159,11 @@ class _Other:
                 text.origin_kind == ORIGIN,
                 # The passage's own texts, which are most, are passed over before they are joined.
                 text.origin_id != c.origin_id,
-                whole.id != _automations.c.id,
+                # A campaign reaches people who share an address one after another, too.
+                or_(
+                    whole.id != _automations.c.id,
+                    and_(text.queue == BULK, text.contact_id != c.contact_id),
+                ),
             )
         )
 

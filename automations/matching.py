@@ -18,16 +18,13 @@ from automations.events import (
 )
 from automations.facts import Facts, Group
 from automations.keys import derived_id
-from automations.models import Enrollment
+from automations.models import BULK, Enrollment
 from automations.reading import with_groups
 from automations.runner import Named
 from automations.subjects import Subject, lock_facts
 from automations.versions import Published, published_automations
 from crm.core.events import Event, EventRow
 from crm.core.uow import UnitOfWork
-
-BULK = "bulk"
-"""The queue of what is done for many at once, behind everything else (TW-42)."""
 
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]

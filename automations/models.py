@@ -21,6 +21,10 @@ PRIORITIES = {
 }
 
 
+BULK = "bulk"
+"""The queue of what is done for many at once, behind everything else (TW-42)."""
+
+
 class Automation(ClinicScoped, table=True):
     """A trigger, conditions and a sequence, live or paused."""
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Uuid, and_, bindparam, case, func, select, update
+from sqlalchemy import Uuid, and_, bindparam, case, func, or_, select, update
 
-from automations.definitions import SequenceDefinition
+from automations.definitions import InvalidDefinition, SequenceDefinition
 from automations.facts import Facts, Group
 from automations.flushing import flush
 from automations.hearing import hear
@@ -87,15 +87,15 @@ def advance_here(uow: UnitOfWork, named: Sequence[Named]) -> None:
     left = sorted({one.id for one in named} - {one.standing.id for one in passes})
     if left:
         values = {"clinic": uow.clinic_id, "ids": left, "now": uow.now}
-        rung = uow.session.scalars(_LEAVE, {**values, "reserved": uow.reserved_until})
-        uow.ring("enrollments", rung.all())
+        for row in uow.session.execute(_LEAVE, {**values, "reserved": uow.reserved_until}):
+            uow.ring("enrollments", [row.id], row.queue)
 
 
 def _readable(uow: UnitOfWork, named: Sequence[Named]) -> Sequence[Standing]:
     """Hold these enrollments; none of them where what is kept of one cannot be read."""
     try:
         return hold(uow, named, None)
-    except ValueError:
+    except (ValueError, LookupError, InvalidDefinition):
         return ()
 
 
@@ -115,6 +115,7 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
     """
     facts = lock_facts(uow, [one.subject for one in named])
     ours = {"clinic": uow.clinic_id, "ids": [one.id for one in named], "token": token}
+    ours["now"] = uow.now
     rows = uow.session.execute(_LOCK, ours).all()
     parsed = definitions(uow, {row.version_id for row in rows})
     heard = hear(uow, [row for row in rows if row.listens is not None])
@@ -177,6 +178,15 @@ def _ours() -> Sequence[Any]:
     )
 
 
+def _is_at_it() -> Any:
+    """Due, or waiting for something to happen.
+
+    Who was picked for that, and has come to wait for a time since, is left to that time.
+    """
+    c = _enrollments.c
+    return or_(c.due_at <= bindparam("now"), c.awaits.is_not(None), c.listens.is_not(None))
+
+
 def _lock() -> Any:
     """Lock the enrollments in id order, with their automation and what became of their text."""
     c = _enrollments.c
@@ -198,6 +208,7 @@ def _lock() -> Any:
         .join(_clinics, _clinics.c.id == c.clinic_id)
         .outerjoin(_communications, awaited)
         .where(*_ours(), c.state == "live", c.dead_at.is_(None))
+        .where(or_(bindparam("token", type_=Uuid).is_not(None), _is_at_it()))
         .order_by(c.id)
         .with_for_update(of=_enrollments)
     )
@@ -209,9 +220,9 @@ def _leave() -> Any:
     return (
         update(_enrollments)
         .where(c.clinic_id == bindparam("clinic"), given(c.id), c.lease_token.is_(None))
-        .where(c.state == "live", c.dead_at.is_(None))
+        .where(c.state == "live", c.dead_at.is_(None), _is_at_it())
         .values(due_at=bindparam("now"), lease_until=bindparam("reserved"))
-        .returning(c.id)
+        .returning(c.id, c.queue)
     )
 
 

@@ -174,7 +174,8 @@ def _hears_from(at: Standing, taken: Sequence[Taken], now: datetime) -> datetime
     since = at.hears_from
     for index, one in enumerate(taken):
         if index == 0 and at.listens is not None:
-            since = at.heard.at if at.heard else at.until
+            # A day that was moved ends its wait before the time that was set for it.
+            since = at.heard.at if at.heard else at.until and min(at.until, now)
         elif one.outcome.effects or isinstance(one.outcome.then, WaitUntil):
             since = now
     return since

@@ -11,8 +11,7 @@ from sqlmodel import col, select
 from automations.campaigns.audience import Audience
 from automations.campaigns.models import GOING, Campaign, CampaignPerson, RatePer, State
 from automations.events import CampaignChanged
-from automations.matching import BULK
-from automations.models import Automation
+from automations.models import BULK, Automation
 from automations.triggers.by_hand import ByHand
 from automations.triggers.campaign import ReachedByCampaign
 from crm.core.errors import N_, Conflict, NotFound, StaleVersion

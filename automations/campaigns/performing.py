@@ -18,8 +18,8 @@ from automations.campaigns.audience import Audience, people_of, zone_of
 from automations.campaigns.models import GOING, Campaign, CampaignPerson
 from automations.campaigns.reach import Standing, plan_for, standings
 from automations.events import CampaignReached, EnrollmentRefused
-from automations.matching import BULK, admit
-from automations.models import Automation
+from automations.matching import admit
+from automations.models import BULK, Automation
 from automations.runner import AUTOMATION
 from automations.subjects import lock_people
 from automations.versions import definitions

@@ -89,7 +89,7 @@ def _assert_open(connection: DBAPIConnection, _record: object, _proxy: object) -
 class System:
     """A transaction over all clinics: for claiming and counting due work only."""
 
-    session: Session
+    session: tenancy.WalledSession
     now: datetime
     floors: Floors | None = None
 
@@ -154,8 +154,8 @@ class Database:
     @contextmanager
     def _session(
         self, role: str, *, clinic: str = "", door: str = "", plans: Plans = KEPT
-    ) -> Iterator[tuple[Session, datetime]]:
-        with Session(self.engine, autoflush=False, expire_on_commit=False) as session:
+    ) -> Iterator[tuple[tenancy.WalledSession, datetime]]:
+        with tenancy.WalledSession(self.engine, autoflush=False, expire_on_commit=False) as session:
             given = {"role": role, "clinic": clinic, "door": door, "plans": plans}
             given["seqscan"] = "off" if plans == INDEXED else "on"
             opened = session.execute(_OPEN, given).one()

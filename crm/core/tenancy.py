@@ -19,16 +19,19 @@ class ForeignRow(RuntimeError):
     """A row of another clinic came near this session: a fault of ours, never an answer."""
 
 
-def guard(session: Session, clinic_id: UUID) -> None:
+class WalledSession(Session):
+    """A session that keeps the first wall, from `guard` on."""
+
+
+def guard(session: WalledSession, clinic_id: UUID) -> None:
     """Put up the first wall: every ORM read is filtered, every flushed row stamped or refused."""
     session.info["clinic_id"] = clinic_id
-    event.listen(session, "do_orm_execute", _filter_reads)
-    event.listen(session, "before_flush", _stamp_writes)
 
 
+@event.listens_for(WalledSession, "do_orm_execute")
 def _filter_reads(state: ORMExecuteState) -> None:
-    clinic_id = state.session.info["clinic_id"]
-    for mapper in state.all_mappers:
+    clinic_id = state.session.info.get("clinic_id")
+    for mapper in state.all_mappers if clinic_id is not None else ():
         if issubclass(mapper.class_, ClinicScoped):
             mine = mapper.columns["clinic_id"] == clinic_id
             state.statement = state.statement.options(
@@ -36,8 +39,11 @@ def _filter_reads(state: ORMExecuteState) -> None:
             )
 
 
+@event.listens_for(WalledSession, "before_flush")
 def _stamp_writes(session: Session, context: UOWTransaction, instances: object) -> None:
-    clinic_id = session.info["clinic_id"]
+    clinic_id = session.info.get("clinic_id")
+    if clinic_id is None:
+        return
     for row in (*session.new, *session.dirty, *session.deleted):
         if not isinstance(row, ClinicScoped):
             continue

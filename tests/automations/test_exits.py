@@ -207,6 +207,29 @@ def test_a_reply_that_is_consumed_before_a_late_lead_ends_its_sequence_all_the_s
     assert [text.contact_id for text in practice.texts()] == [other]
 
 
+def test_a_reply_that_is_consumed_late_starts_nothing_for_who_has_booked(
+    practice: Practice,
+) -> None:
+    practice.publish("A", {"kind": "inbound_reply"}, SEND, exits=["booked"])
+    contact_id = practice.person(PHONE)
+    lead_id = practice.lead(contact_id)
+    practice.work()
+    theirs = {"contact_id": contact_id, "lead_id": lead_id}
+    late = text_from(address(practice)).model_copy(update=theirs)
+    practice.emit(late)
+    practice.do(lambda uow: uow.session.execute(delete(Delivery)))
+    practice.move(lead_id, "Booked")
+    practice.work()
+    assert practice.enrollments() == []
+
+    for _ in range(2):
+        practice.do(lambda uow: follow_replies.run(uow, [late]))
+        practice.work()
+
+    assert reasons(practice) == ["booked"]
+    assert practice.texts() == []
+
+
 @pytest.mark.parametrize("keyword", ["help", "stop"])
 def test_what_is_no_reply_ends_no_late_sequence(practice: Practice, keyword: str) -> None:
     practice.publish("A", CREATED, DAY)

@@ -1,17 +1,19 @@
 """Waits hold, texts are not overtaken, and what was settled wakes whom it concerns."""
 
+from typing import Any
+
 import pytest
 from sqlmodel import select
 
 from automations.consumers import wake_settled
-from automations.runner import advance
+from automations.runner import Named, advance, advance_here
 from automations.sequences import pause, resume
 from automations.walking import LOOK_AGAIN
 from crm.core.events import decode
 from crm.core.uow import UnitOfWork
 from crm.messaging.events import CommunicationSettled
 from crm.messaging.models import Communication
-from tests.automations.conftest import DAY, HOUR, SEND, Practice, enrolled
+from tests.automations.conftest import DAY, HOUR, MOVE, SEND, Practice, enrolled
 
 
 def test_a_wait_is_not_cut_short_by_a_ring(practice: Practice) -> None:
@@ -91,6 +93,20 @@ def test_only_who_waits_for_just_this_text_is_woken_and_twice_is_once(practice: 
     assert awaiting.awaits == f"{awaiting.id}:2:2"
     practice.do(lambda uow: wake_settled.run(uow, [decode(settled)]))
     assert practice.enrollments() == [awaiting]
+
+
+@pytest.mark.parametrize("then", [SEND, MOVE])
+def test_a_wait_that_began_since_somebody_was_picked_is_not_cut_short(
+    practice: Practice, then: dict[str, Any]
+) -> None:
+    enrolled(practice, DAY, then)
+    practice.work()
+    [waiting] = practice.enrollments()
+
+    picked = Named(waiting.id, waiting.contact_id, waiting.lead_id)
+    practice.do(lambda uow: advance_here(uow, [picked]))
+
+    assert practice.enrollments() == [waiting]
 
 
 def test_what_staff_sent_wakes_nobody(practice: Practice) -> None:

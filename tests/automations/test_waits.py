@@ -21,7 +21,17 @@ from crm.core.errors import Invalid
 from crm.core.uow import UnitOfWork
 from pipelines.lead.details import Change, change_detail
 from pipelines.models import Lead
-from tests.automations.conftest import CREATED, DAY, HOUR, PHONE, SEND, Practice, enrolled
+from tests.automations.conftest import (
+    CREATED,
+    DAY,
+    HOUR,
+    PHONE,
+    SEND,
+    Practice,
+    address,
+    enrolled,
+    text_from,
+)
 from tests.automations.test_steps import NEW_YORK, instants, resumes, run, zones
 from tests.automations.test_walking import LEAD, standing
 
@@ -186,6 +196,31 @@ def test_a_date_is_waited_for_in_the_morning_and_a_moved_one_moves_the_wait(
     assert len(practice.texts()) == 1
     waits_taken = [one for one in practice.step_runs() if one.kind == "wait_for_date"]
     assert len(waits_taken) == 2
+
+
+def test_after_a_day_that_was_moved_to_the_past_an_answer_is_heard(
+    practice: Practice, clock: Clock
+) -> None:
+    practice.publish(
+        "A",
+        CREATED,
+        {"kind": "wait_for_date"},
+        {"kind": "wait_for_event", "event": "replied", "days": 3, "happened": [], "timed_out": []},
+        exits=["won"],
+    )
+    lead_id = practice.lead(practice.person(PHONE))
+    today = practice.do(lambda uow: uow.now.astimezone(NEW_YORK).date())
+    follow_up(practice, lead_id, str(today + timedelta(days=20)))
+    practice.work()
+    follow_up(practice, lead_id, str(today - timedelta(days=1)))
+    practice.work()
+
+    clock.advance(hours=1)
+    practice.emit(text_from(address(practice)))
+    practice.work()
+
+    outcomes = [run.outcome for run in practice.step_runs() if run.kind == "wait_for_event"]
+    assert [one["branch"] for one in outcomes if "branch" in one] == ["happened"]
 
 
 def test_without_its_day_somebody_leaves_and_is_not_told_of_it(practice: Practice) -> None:

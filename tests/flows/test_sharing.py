@@ -1,11 +1,19 @@
 """Several people on one phone, and the same phone in two clinics."""
 
+from typing import Any
+
 from sqlmodel import col
 
+from automations.campaigns import actions
+from automations.campaigns.actions import Draft
+from automations.campaigns.audience import Audience
+from automations.models import Automation
 from crm.compliance.models import Suppression
 from crm.contacts.models import Address, Contact
 from pipelines.models import Lead
 from tests.conftest import Drain
+from tests.flows.test_limits import TEXT, publish
+from tests.flows.test_one_voice import only
 from tests.support.houses import PHONE, House
 
 
@@ -46,6 +54,29 @@ def test_a_stop_from_a_shared_phone_is_for_everybody_who_uses_it(
     blocked = house.texts(PHONE)[-1]
     assert (blocked.row.status, blocked.row.reason) == ("blocked", "suppressed")
     assert len(house.sent(PHONE)) == 3
+
+
+def test_a_campaign_reaches_people_who_share_a_phone_one_after_another(
+    house: House, drain: Drain
+) -> None:
+    publish(house, "Recall", {"kind": "campaign"}, TEXT)
+    [recall] = [one for one in house.all(Automation) if one.name == "Recall"]
+    only(house, "Recall")
+    for name in ("Robin Vale", "Casey Vale"):
+        house.ask(name=name)
+    drain()
+    given: Any = {"starts_at": None, "rate": 100, "rate_per": "minute"}
+    campaign = house.do(actions.draft_campaign, Draft("Recall", recall.id, Audience(), **given))
+    house.do(actions.start, campaign.id, 1)
+    for _ in range(4):
+        drain()
+        house.runtime.clock.advance(minutes=1)
+
+    states = [(text.row.status, text.row.held_reason) for text in house.texts(PHONE)]
+    assert states == [("sent", None), ("queued", "other_voice")]
+    house.runtime.clock.advance(hours=4)
+    drain()
+    assert [text.row.status for text in house.texts(PHONE)] == ["sent", "sent"]
 
 
 def test_two_clinics_never_meet(house: House, other_house: House, drain: Drain) -> None:
