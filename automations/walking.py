@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -123,7 +124,7 @@ class Pass:
         """The step that was taken last, now or earlier: somebody stands on it until the next."""
         return self.taken[-1].step if self.taken else self.standing.last_step
 
-    @property
+    @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """All effects of the steps taken, in order."""
         return tuple(effect for one in self.taken for effect in one.outcome.effects)

@@ -14,6 +14,7 @@ from crm import registry
 from crm.accounts import setup as accounts_setup
 from crm.accounts.deps import verify_write
 from crm.accounts.passwords import Passwords
+from crm.core import tally
 from crm.core.logging import configure_logging
 from crm.core.runtime import Runtime
 from crm.core.settings import Settings
@@ -64,6 +65,7 @@ def create_app(
         trusted_proxies=runtime.settings.trusted_proxies,
         admit=places(runtime.settings.database_pool),
     )
+    tally.watch(runtime.database.engine)
     accounts_setup.install(app, runtime, passwords=passwords)
     app.state.nav, app.state.watched = registry.NAV, registry.WATCHED
     app.state.live = accounts_setup.hub(runtime, registry.TOPICS)

@@ -69,7 +69,6 @@ def build_engine(settings: Settings, url: str) -> Engine:
         },
     )
     event.listen(engine, "checkout", _assert_open)
-    tally.watch(engine)
     return engine
 
 

@@ -49,9 +49,13 @@ def rendering() -> Iterator[None]:
 
 
 def watch(engine: Engine) -> None:
-    """Let the statements of an engine count, whoever asks them."""
-    event.listen(engine, "before_cursor_execute", _begin)
-    event.listen(engine, "after_cursor_execute", _end)
+    """Let the statements of an engine count, whoever asks them; twice is once.
+
+    For processes that answer requests: to those that answer none, each statement would cost more.
+    """
+    if not event.contains(engine, "before_cursor_execute", _begin):
+        event.listen(engine, "before_cursor_execute", _begin)
+        event.listen(engine, "after_cursor_execute", _end)
 
 
 def _begin(

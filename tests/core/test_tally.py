@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from crm.accounts.models import Membership
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
-from crm.core.tally import tallying
+from crm.core.tally import tallying, watch
 
 
 def ask(runtime: Runtime, clinic: UUID, times: int) -> None:
@@ -21,6 +21,7 @@ def ask(runtime: Runtime, clinic: UUID, times: int) -> None:
 def test_each_statement_counts_and_the_opening_of_a_transaction_does_not(
     runtime: Runtime, clinic: UUID
 ) -> None:
+    watch(runtime.database.engine)
     with tallying() as tally:
         ask(runtime, clinic, 3)
 
@@ -32,6 +33,7 @@ def test_each_statement_counts_and_the_opening_of_a_transaction_does_not(
 def test_a_thread_that_was_handed_the_work_counts_where_it_came_from(
     runtime: Runtime, clinic: UUID
 ) -> None:
+    watch(runtime.database.engine)
     with tallying() as tally, ThreadPoolExecutor() as threads:
         threads.submit(copy_context().run, ask, runtime, clinic, 2).result()
         threads.submit(ask, runtime, clinic, 5).result()
