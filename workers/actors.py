@@ -6,6 +6,7 @@ from uuid import UUID
 import dramatiq
 from dramatiq.middleware import CurrentMessage
 
+from crm.core.hand import in_hand
 from crm.core.performing import claim_and_perform
 from crm.core.runtime import Runtime
 from workers.broker import RUN_WORK, DoorbellBroker
@@ -21,10 +22,11 @@ def make_actors(broker: DoorbellBroker, runtime: Runtime) -> Callable[[str, list
     def run_work(kind: str, ids: list[str]) -> None:
         message = CurrentMessage.get_current_message()
         queue = message.queue_name if message is not None else "default"
-        if ids:
-            claim_and_perform(runtime, kind, ids=[UUID(value) for value in ids])
-        else:
-            drain_due(runtime, kind, queue)
+        with in_hand(queue, runtime.settings.lease):
+            if ids:
+                claim_and_perform(runtime, kind, ids=[UUID(value) for value in ids])
+            else:
+                drain_due(runtime, kind, queue)
 
     return run_work
 

@@ -20,6 +20,7 @@ from crm.core.clock import Clock
 from crm.core.crypto import Keyring
 from crm.core.events import Subscriptions
 from crm.core.floors import Floors
+from crm.core.hand import own_hand
 from crm.core.news import Announcement
 from crm.core.principal import Principal
 from crm.core.settings import Settings
@@ -125,11 +126,14 @@ class Database:
         with self._session(tenancy.APP_ROLE, clinic=clinic, plans=plans) as (session, now):
             tenancy.guard(session, clinic_id)
             uow = UnitOfWork(session, clinic_id, principal, now, self.subscriptions, self.keyring)
+            uow.hand = own_hand()
             yield uow
             uow.finish()
             killpoints.reached(f"{step}.before_commit")
             session.commit()
         killpoints.reached(f"{step}.after_commit")
+        if uow.hand is not None and uow.in_hand:
+            uow.hand.keep(clinic_id, uow.in_hand, now + uow.hand.lease)
         for (kind, queue), ids in uow.rings.items():
             self.doorbell.ring(kind, ids, queue)
         if uow.news:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Uuid, and_, bindparam, delete, select, update
+from sqlalchemy import Uuid, and_, bindparam, delete, exists, select, update
 from sqlalchemy.engine import Row
 
 from crm.core.bulk import given
@@ -26,7 +26,8 @@ _events: Any = EventRow.__table__  # type: ignore[attr-defined]
 def deliver(runtime: Runtime, claim: Claim) -> None:
     """React to a chunk of one clinic's events, in order, and delete the deliveries done.
 
-    Raises LeaseLost when another worker has taken one of them over; then nothing was done.
+    Raises LeaseLost when another worker has taken one of them over; then nothing was done. Of those
+    in hand, whatever may be done is done.
     """
     open_transaction = runtime.database.transaction
     with open_transaction(claim.clinic_id, SYSTEM, step="deliver", plans=INDEXED) as uow:
@@ -37,16 +38,24 @@ def deliver(runtime: Runtime, claim: Claim) -> None:
         for name, events in by_consumer.items():
             runtime.subscriptions.by_name[name].run(uow, events)
         uow.session.flush()
-        uow.session.execute(_FINISH, {"clinic": uow.clinic_id, "ids": claim.ids})
+        done = {"clinic": uow.clinic_id, "ids": [row.delivery_id for row in rows]}
+        uow.session.execute(_FINISH, done)
         _wake_successors(uow, rows)
 
 
 def _hold(uow: UnitOfWork, claim: Claim) -> list[Row[Any]]:
-    """Lock the claimed deliveries and return them with their events, in order."""
+    """Lock the claimed deliveries and return them with their events, in order.
+
+    Of those in hand whatever has to wait for an earlier one is let go: whoever does that one rings,
+    or the sweep finds it.
+    """
     ours = {"clinic": uow.clinic_id, "ids": claim.ids, "token": claim.token}
-    rows = uow.session.execute(_CLAIMED, ours).all()
+    rows = uow.session.execute(_IN_HAND if claim.is_in_hand else _CLAIMED, ours).all()
     if len(rows) != len(claim.ids):
-        raise LeaseLost(DELIVERIES.kind)
+        if not claim.is_in_hand:
+            raise LeaseLost(DELIVERIES.kind)
+        left = set(claim.ids) - {row.delivery_id for row in rows}
+        uow.session.execute(_LET_GO, {**ours, "ids": sorted(left)})
     return sorted(rows, key=lambda row: row.seq)
 
 
@@ -66,12 +75,28 @@ def _wake_successors(uow: UnitOfWork, rows: list[Row[Any]]) -> None:
 _d = _deliveries.c
 _FINISH = delete(_deliveries).where(_d.clinic_id == bindparam("clinic"), given(_d.id))
 _CLAIMED = (
-    select(_d.consumer, _d.seq, *_events.c)
+    select(_d.id.label("delivery_id"), _d.consumer, _d.seq, *_events.c)
     .join(_events, and_(_events.c.clinic_id == _d.clinic_id, _events.c.id == _d.event_id))
     .where(_d.clinic_id == bindparam("clinic"), given(_d.id))
     .where(_d.lease_token == bindparam("token", type_=Uuid))
     .order_by(_d.id)
     .with_for_update(of=_deliveries)
+)
+_earlier = _deliveries.alias("earlier")
+_IN_HAND = _CLAIMED.where(
+    ~exists().where(
+        _earlier.c.clinic_id == _d.clinic_id,
+        _earlier.c.consumer == _d.consumer,
+        _earlier.c.order_key == _d.order_key,
+        _earlier.c.seq < _d.seq,
+        _earlier.c.dead_at.is_(None),
+    )
+)
+_LET_GO = (
+    update(_deliveries)
+    .where(_d.clinic_id == bindparam("clinic"), given(_d.id))
+    .where(_d.lease_token == bindparam("token", type_=Uuid))
+    .values(lease_until=None, lease_token=None)
 )
 # Any of these consumers with any of these keys: what is rung is due anyway.
 _WAKE = (

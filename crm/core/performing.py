@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from crm.core import killpoints
 from crm.core import work as due
 from crm.core.errors import LeaseLost
+from crm.core.hand import own_hand
 from crm.core.principal import SYSTEM
 from crm.core.runtime import Runtime
 from crm.core.work import Claim, Work
@@ -45,7 +46,15 @@ def claim_and_perform(
     killpoints.reached("claim.after_commit")
     for claim in claims:
         perform(runtime, work, claim)
+        _perform_in_hand(runtime)
     return sum(len(claim.ids) for claim in claims)
+
+
+def _perform_in_hand(runtime: Runtime) -> None:
+    """Deliver what was written meanwhile and kept; see `hand`."""
+    hand = own_hand()
+    for claim in hand.taken() if hand else ():
+        perform(runtime, runtime.work["deliveries"], claim)
 
 
 def perform(runtime: Runtime, work: Work, claim: Claim) -> None:

@@ -14,6 +14,7 @@ from crm.core.bulk import insert_rows
 from crm.core.crypto import Keyring
 from crm.core.errors import NotFound
 from crm.core.events import Delivery, Event, EventRow, Subscriptions
+from crm.core.hand import Hand
 from crm.core.history import Change, FieldChange, watch_changes
 from crm.core.ids import new_id
 from crm.core.models import ClinicScoped
@@ -79,6 +80,8 @@ class UnitOfWork:
     changes: list[Change] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     client_id: UUID | None = None
+    hand: Hand | None = None
+    in_hand: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         watch_changes(self.session, self.changes)
@@ -112,9 +115,9 @@ class UnitOfWork:
             for event in batch
             for consumer in self.subscriptions.of(event.name)
         ]
-        self.insert(Delivery, deliveries)
         for row in deliveries:
-            self.ring("deliveries", [row["id"]], row["queue"])
+            self._reserve(row, len(deliveries))
+        self.insert(Delivery, deliveries)
         self.news += (News(event.name, event.lead_id, event.contact_id) for event in batch)
 
     def _write_events(self, batch: Sequence[Event]) -> dict[UUID, int]:
@@ -146,10 +149,20 @@ class UnitOfWork:
             "order_key": event.order_key,
             "seq": seq,
             "due_at": self.now,
-            "lease_until": self.reserved_until,
             "attempts": 0,
             "queue": queue,
         }
+
+    def _reserve(self, row: dict[str, Any], beside: int) -> None:
+        """Keep a delivery in hand, one of so many; or let it be rung for."""
+        token = self.hand.token_for(row["queue"], beside) if self.hand else None
+        row["lease_token"] = token
+        if self.hand is not None and token is not None:
+            row["lease_until"] = self.now + self.hand.lease
+            self.in_hand.append(row["id"])
+        else:
+            row["lease_until"] = self.reserved_until
+            self.ring("deliveries", [row["id"]], row["queue"])
 
     def ring(self, kind: str, ids: Iterable[UUID], queue: str = "default") -> None:
         """Remember to ring for due rows once this transaction is committed; none rings nobody."""

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """Rows of one clinic that this worker alone may work on until `until`."""
+    """Rows of one clinic that this worker alone may work on until `until`.
+
+    `is_in_hand`: they were written under its token, so nobody has looked whether one may be done.
+    """
 
     clinic_id: UUID
     ids: list[UUID]
     token: UUID
     until: datetime
+    is_in_hand: bool = False
 
 
 @dataclass(frozen=True)
