@@ -67,7 +67,7 @@ from pipelines.tasks import models as tasks_models
 from pipelines.tasks import pages as tasks_pages
 from pipelines.tasks import queries as tasks_queries
 from pipelines.tasks import timeline as tasks_timeline
-from webhooks import intake, twilio
+from webhooks import intake, sendgrid, twilio
 from webhooks import models as webhooks_models
 from webhooks import pages as webhooks_pages
 from webhooks.again import WEBHOOKS
@@ -136,6 +136,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     unsubscribe_pages.router,
     sandbox_pages.router,
     twilio.router,
+    sendgrid.router,
     work_pages.router,
     webhooks_pages.router,
 )

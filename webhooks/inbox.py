@@ -1,6 +1,7 @@
 """The inbox of webhooks: what was signed is kept, raw and encrypted, before anything is done."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Row
 
-from crm.core.bulk import among
+from crm.core.bulk import among, insert_rows
 from crm.core.errors import NotFound
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -36,29 +37,51 @@ def keep(
     A copy that comes while the first is still being applied waits here for its commit. Without an
     id of the provider's, the same bytes are the same call.
     """
-    row_id = new_id()
-    digest = sha256(raw).hexdigest()
-    key = external_id if 0 < len(external_id) <= LONGEST_ID else f"sha256:{digest}"
     kept: UUID | None = uow.session.execute(
         insert(_events)
-        .values(
-            clinic_id=uow.clinic_id,
-            id=row_id,
-            provider=provider,
-            kind=kind,
-            external_id=key.replace("\x00", ""),
-            query=query,
-            # Latin-1 holds every byte as it is: `.encode("latin-1")` gives the body back.
-            body=uow.encrypt(row_id, raw.decode("latin-1")),
-            outcome="stored",
-            received_at=uow.now,
-            attempts=0,
-            queue="default",
-        )
+        .values(_row(uow, provider, kind, Call(external_id, raw), query))
         .on_conflict_do_nothing(index_elements=["clinic_id", "provider", "kind", "external_id"])
         .returning(_events.c.id)
     ).scalar_one_or_none()
     return kept
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a provider told, by its own id of it; without one, the same bytes are the same call."""
+
+    external_id: str
+    raw: bytes
+
+
+def keep_for_worker(uow: UnitOfWork, provider: str, kind: str, calls: Sequence[Call]) -> None:
+    """Store many calls with one statement; a worker applies those that were not stored before."""
+    rows = [_row(uow, provider, kind, call) for call in calls]
+    due = {"outcome": "stored", "due_at": uow.now, "lease_until": uow.reserved_until}
+    # In key order: two batches with the same copies wait for each other, never in a ring.
+    rows = sorted(({**row, **due} for row in rows), key=lambda row: str(row["external_id"]))
+    fresh = insert_rows(uow.session, _events, rows, skip_known=True, returning=("id",))
+    uow.ring("webhooks", [row.id for row in fresh])
+
+
+def _row(uow: UnitOfWork, provider: str, kind: str, call: Call, query: str = "") -> dict[str, Any]:
+    row_id = new_id()
+    is_id = 0 < len(call.external_id) <= LONGEST_ID
+    key = call.external_id if is_id else f"sha256:{sha256(call.raw).hexdigest()}"
+    return {
+        "clinic_id": uow.clinic_id,
+        "id": row_id,
+        "provider": provider,
+        "kind": kind,
+        "external_id": key.replace("\x00", ""),
+        "query": query,
+        # Latin-1 holds every byte as it is: `.encode("latin-1")` gives the body back.
+        "body": uow.encrypt(row_id, call.raw.decode("latin-1")),
+        "outcome": "stored",
+        "received_at": uow.now,
+        "attempts": 0,
+        "queue": "default",
+    }
 
 
 def kept(uow: UnitOfWork, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
@@ -83,6 +106,15 @@ def conclude(uow: UnitOfWork, event_id: UUID, outcome: str, ref_id: UUID | None 
         due_at=None,
         dead_at=uow.now if is_unmatched else None,
         last_error=UNMATCHED if is_unmatched else None,
+    )
+
+
+def conclude_all(uow: UnitOfWork, event_ids: Sequence[UUID], outcome: str) -> None:
+    """Write the same of many stored calls."""
+    uow.session.execute(
+        update(_events)
+        .where(_events.c.clinic_id == uow.clinic_id, among(_events.c.id, list(event_ids)))
+        .values(outcome=outcome, due_at=None, last_error=None, lease_until=None, lease_token=None)
     )
 
 

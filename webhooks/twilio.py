@@ -5,7 +5,7 @@ cannot be used is kept all the same: Twilio gives an event up after one refusal 
 nothing could be stored the answer is a 5xx.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -191,9 +191,10 @@ def _store(uow: UnitOfWork, call: Call, kind: Kind) -> UUID | None:
     )
 
 
-def apply_again(uow: UnitOfWork, row: Row[Any], raw: bytes) -> Applied:
-    """Apply a stored call that failed, or that was nobody's when it came; it was proved then."""
-    call = Call.again(raw, row.query, row.received_at)
-    kind = KINDS[row.kind]
-    whose = Candidate(uow.clinic_id, has_number(uow, call, call.field(kind.number)))
-    return kind.apply(uow, call, whose)
+def apply_again(uow: UnitOfWork, rows: Sequence[Row[Any]]) -> None:
+    """Apply stored calls that failed, or were nobody's when they came; they were proved then."""
+    for row in rows:
+        call = Call.again(inbox.raw_of(uow, row), row.query, row.received_at)
+        kind = KINDS[row.kind]
+        whose = Candidate(uow.clinic_id, has_number(uow, call, call.field(kind.number)))
+        inbox.conclude(uow, row.id, *kind.apply(uow, call, whose))

@@ -25,7 +25,7 @@ from crm.core.uow import UnitOfWork
 from crm.messaging.queries import in_language
 from crm.messaging.rendering import preview
 from crm.web.forms import Rejected
-from crm.web.language import current_language
+from crm.web.language import _, current_language
 
 Tab = Literal["steps", "settings"]
 
@@ -115,6 +115,19 @@ def words_of_start(opened: Opened) -> str:
     trigger = tree.find(opened.document, tree.TRIGGER)
     is_known = str(trigger.get("kind", "")) in TRIGGER_KINDS
     return words_of(trigger, "", opened.choices.names) if is_known else ""
+
+
+def part_called(opened: Opened, key: str) -> str:
+    """Return what a part is called: how a step or condition reads, or which form it is.
+
+    Nothing for a start that is not chosen yet. Raises PartGone.
+    """
+    if key == tree.ROOT:
+        return _("name, end and entering again")
+    if key == tree.TRIGGER:
+        return words_of_start(opened)
+    name = tree.place_of(opened.document, key).list
+    return words_of(tree.find(opened.document, key), name, opened.choices.names)
 
 
 def _open(

@@ -71,7 +71,7 @@ def _shown(
         id=f"{node['id']}-{field.name}",
         name=name,
         label=_(field.label),
-        hint=_(field.hint) if field.hint else "",
+        hint=_hint(field),
         widget=field.widget,
         value=_text(value) if typed is None else typed.get(name, ""),
         options=listed,
@@ -80,6 +80,12 @@ def _shown(
         is_needed=field.is_needed or (field.widget == "choice" and field.default is not None),
         length=field.length,
     )
+
+
+def _hint(field: Field) -> str:
+    if field.hint or field.widget != "number" or field.default is None:
+        return _(field.hint) if field.hint else ""
+    return _("Left empty, it is %(default)s.", default=field.default)
 
 
 def _chosen(name: str, value: Any, typed: Mapping[str, str] | None) -> frozenset[str]:

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from automations import drafts
 from automations.building import tree
-from automations.building.context import At, Tab, context_of, words_of_start
+from automations.building.context import At, Tab, context_of, part_called
 from automations.building.fields import read
 from automations.building.forms import PREFIX
-from automations.building.parts import TRIGGER_KINDS, class_of, fresh, kinds_in, words_of
+from automations.building.parts import TRIGGER_KINDS, class_of, fresh, kinds_in
 from automations.building.reading import Opened, open_automation, wrong_with
 from automations.models import SequenceDraft
 from crm.accounts.deps import ClinicUow, own_uow, require
@@ -159,21 +159,11 @@ def save_part(
     is_wrong = form.part in wrong_with(uow, opened.document)
     # A trigger of another kind has other fields, which are asked for next.
     at = At(form.tab, edit=form.part if is_wrong else "")
-    what = _kept(opened, form.part)
+    what = part_called(opened, form.part) or _("what starts it")
     said = _("Kept: %(what)s", what=what)
     if is_wrong:
         said = _("Kept in the draft, where something is still missing: %(what)s", what=what)
     return _changed(request, uow, automation_id, at, said, opened)
-
-
-def _kept(opened: Opened, part: str) -> str:
-    """Return what a part is called now: how a step or condition reads, or which form it was."""
-    if part == tree.ROOT:
-        return _("name, end and entering again")
-    if part == tree.TRIGGER:
-        return words_of_start(opened) or _("what starts it")
-    name = tree.place_of(opened.document, part).list
-    return words_of(tree.find(opened.document, part), name, opened.choices.names)
 
 
 def _fields(document: tree.Node, form: SaveForm) -> dict[str, Any]:

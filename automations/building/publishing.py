@@ -1,12 +1,14 @@
 """What the page before publishing tells: the changes, whom they touch, what is sent, who else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from automations.building.context import part_called
 from automations.building.doubts import doubts
 from automations.building.reading import Opened, wrong_with
-from automations.building.tree import definition_of
+from automations.building.tree import ROOT, TRIGGER, definition_of
 from automations.changes import Changes, changes_of, started_together
 from automations.clocks.ahead import ahead_of
 from automations.definitions import SequenceDefinition, parse
@@ -25,11 +27,21 @@ WHAT: Mapping[str, tuple[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A part that is not complete: what it is called, what it lacks, and where that is changed."""
+
+    called: str
+    lacks: tuple[str, ...]
+    key: str
+    is_setting: bool
+
+
 def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[str, Any]:
     """Return what the page shows; a draft that cannot be published has no changes yet."""
-    missing = len(wrong_with(uow, opened.document))
-    if missing or not opened.has_draft:
-        return {"missing": missing, "changes": None}
+    wrong = wrong_with(uow, opened.document)
+    if wrong or not opened.has_draft:
+        return {"missing": [_missing(opened, key, wrong[key]) for key in wrong], "changes": None}
     changes = changes_of(opened)
     bodies = opened.choices.bodies
     plain, _keys = definition_of(opened.document)
@@ -37,7 +49,7 @@ def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[
     others = started_together(uow, opened.id, definition)
     soon = outlook(uow, opened.id, bodies, price)
     return {
-        "missing": 0,
+        "missing": [],
         "changes": changes,
         "whats": {name: (_(label), tone) for name, (label, tone) in WHAT.items()},
         "others": [one.name for one in others],
@@ -48,6 +60,14 @@ def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[
         **_by_the_clock(uow, opened, definition),
         "confirm": _confirm(opened, changes),
     }
+
+
+def _missing(opened: Opened, key: str, said: Mapping[str, str]) -> Missing:
+    is_setting = key in (ROOT, TRIGGER) and "steps" not in said
+    called = part_called(opened, key) or _("what starts it")
+    if "steps" in said:
+        called = _("Steps")
+    return Missing(called, tuple(said.values()), key, is_setting)
 
 
 def _by_the_clock(

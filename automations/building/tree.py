@@ -85,10 +85,14 @@ def place_of(document: Mapping[str, Any], key: str) -> Place:
 
 
 def filled(document: Mapping[str, Any], key: str, fields: Mapping[str, Any]) -> Node:
-    """Return the document with these fields of a part, its lists and kind kept. Raises PartGone."""
+    """Return the document with these fields of a part, its lists and kind kept. Raises PartGone.
+
+    A field that it had and is not among them is gone.
+    """
     made = deepcopy(dict(document))
     if key == ROOT:
-        return {**made, **fields}
+        kept = {name: made[name] for name in (TRIGGER, *LISTS) if name in made}
+        return {**fields, **kept}
     if key == TRIGGER:
         return {**made, TRIGGER: dict(fields)}
     node = place_of(made, key).node

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from automations.campaigns.actions import Draft
@@ -20,6 +20,7 @@ from pipelines.models import StageKind
 
 NO_NAME = N_("Give it a name.")
 NO_DAY = N_("Choose the day as well.")
+OUT_OF_ORDER = N_("This is before the first day: take a later one.")
 MORNING = time(9)
 """When a campaign starts on a day for which no time was given."""
 
@@ -80,6 +81,14 @@ class CampaignForm(AudienceForm):
     name: Annotated[str, StringConstraints(max_length=120), AfterValidator(_named)]
     automation_id: UUID
     rate: Annotated[int, Field(ge=1, le=MOST_AT_A_TIME)]
+
+    @field_validator("came_until")
+    @classmethod
+    def _in_order(cls, until: date | None, info: ValidationInfo) -> date | None:
+        begins = info.data.get("came_from")
+        if until is not None and begins is not None and until < begins:
+            raise PydanticCustomError("frontdesk_out_of_order", OUT_OF_ORDER)
+        return until
 
     def draft(self, zone: ZoneInfo) -> Draft:
         """Return what the form asks for, by the days of a clinic in this zone. Raises Invalid."""

@@ -46,6 +46,7 @@ router = APIRouter(prefix="/campaigns", include_in_schema=False)
 READ, WRITE = require("automations:read"), require("automations:write")
 FORM = "automations/campaign_form.html"
 PAGE = "automations/campaign.html"
+MESSAGES = "automations/campaign_messages.html"
 
 
 @router.get("", name="campaigns:list", dependencies=[READ])
@@ -122,6 +123,17 @@ def save(
     actions.change_campaign(uow, campaign_id, form.version, form.draft(zone_of(uow)))
     message = _("The draft is saved.")
     return see_other(request, "campaigns:campaign", campaign_id=campaign_id, message=message)
+
+
+@router.get("/{campaign_id}/messages", name="campaigns:messages", dependencies=[READ])
+def messages(request: Request, uow: ClinicUow, campaign_id: UUID) -> Response:
+    """Show what became of a campaign's messages: a part of its page, or without scripts a page."""
+    campaign = uow.get(Campaign, campaign_id)
+    told = queries.messages_of(uow, campaign.id)
+    context: dict[str, Any] = {"it": campaign, "told": told}
+    if is_htmx(request):
+        return render_block(request, MESSAGES, "messages", **context)
+    return render(request, MESSAGES, **context)
 
 
 @router.get("/{campaign_id}", name="campaigns:campaign", dependencies=[READ])

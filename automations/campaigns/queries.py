@@ -1,5 +1,6 @@
 """Reads of campaigns for pages: all of them, one with its people, and what a form offers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,15 @@ from automations.campaigns.actions import STARTABLE
 from automations.campaigns.audience import Audience, zone_of
 from automations.campaigns.models import Campaign, CampaignPerson, Result
 from automations.campaigns.reach import Counted, Plan, count, plan_for
+from automations.enrollments import ORIGIN
 from automations.models import Automation
 from automations.versions import definitions
 from crm.contacts.models import Contact
 from crm.contacts.queries import join_person
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
+from crm.messaging import states
+from crm.messaging.models import Communication
 from pipelines.lead.models import Tag
 from pipelines.models import Lead
 from pipelines.queries import values_seen
@@ -153,6 +157,54 @@ def people_in(
         [PersonShown(**vars(row)) for row in rows[:PAGE]],
         rows[PAGE - 1].contact_id if len(rows) > PAGE else None,
     )
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What became of the messages to those who entered: how many left, wait, are held and did not
+    arrive or were not allowed, and the reasons of the last two, the most frequent first."""
+
+    sent: int
+    waiting: int
+    held: int
+    not_sent: int
+    reasons: Sequence[tuple[str, int]]
+
+
+def messages_of(uow: UnitOfWork, campaign_id: UUID) -> Messages:
+    """Return what became of a campaign's messages, counted by one statement."""
+    its = (col(Communication.clinic_id) == col(CampaignPerson.clinic_id)) & (
+        col(Communication.origin_id) == col(CampaignPerson.enrollment_id)
+    )
+    told = func.coalesce(col(Communication.held_reason), col(Communication.reason))
+    columns: Any = (col(Communication.status), col(Communication.channel), told.label("why"))
+    counted: Any = (*columns, func.count().label("number"))
+    query: Any = select(*counted)
+    rows = uow.session.execute(
+        query.select_from(CampaignPerson)
+        .join(Communication, its)
+        .where(
+            col(CampaignPerson.clinic_id) == uow.clinic_id,
+            col(CampaignPerson.campaign_id) == campaign_id,
+            col(Communication.origin_kind) == ORIGIN,
+        )
+        .group_by(*columns)
+        .order_by(func.count().desc())
+    ).all()
+    many = Counter(dict.fromkeys(("sent", "waiting", "held", "not_sent"), 0))
+    for row in rows:
+        many[_became(row.status, row.why)] += row.number
+    kept_back = [row for row in rows if _became(row.status, row.why) in ("held", "not_sent")]
+    reasons = [(states.reason(row.why, row.channel), row.number) for row in kept_back if row.why]
+    return Messages(**many, reasons=reasons)
+
+
+def _became(status: str, why: str | None) -> str:
+    if status in ("sent", "delivered"):
+        return "sent"
+    if status in ("queued", "sending", "unconfirmed"):
+        return "held" if status == "queued" and why else "waiting"
+    return "not_sent"
 
 
 def _page(of_it: Sequence[Any], result: Result | None, after: UUID | None) -> Any:

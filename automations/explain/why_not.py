@@ -10,10 +10,10 @@ from sqlalchemy import Select, and_, select
 
 from automations.enrollments import ORIGIN
 from automations.events import EnrollmentRefused
-from automations.models import Automation, Enrollment
+from automations.models import Automation, Enrollment, StepRun
 from automations.names import names_asked, names_found
 from automations.versions import definitions
-from automations.wording import exit_words, refusal_words
+from automations.wording import exit_words, refusal_words, skip_words
 from crm.core.errors import N_
 from crm.core.events import EventRow
 from crm.core.together import together
@@ -37,6 +37,7 @@ WORDS: Mapping[Answer, str] = {
 _passages: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
 _events: Any = EventRow.__table__  # type: ignore[attr-defined]
+_runs: Any = StepRun.__table__  # type: ignore[attr-defined]
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _leads: Any = Lead.__table__  # type: ignore[attr-defined]
 
@@ -53,8 +54,20 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A step that did nothing."""
+
+    words: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class WhyNot:
-    """What one sequence did for a lead: a code, its words, when, and its texts and emails."""
+    """What one sequence did for a lead: a code, its words, when, and its texts and emails.
+
+    `skipped` are the steps that did nothing, each with what it would have done, why, and when.
+    """
 
     automation_id: UUID
     name: str
@@ -64,13 +77,15 @@ class WhyNot:
     detail: str
     at: datetime | None
     messages: Sequence[Message]
+    skipped: Sequence[Skipped] = ()
 
 
 def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
     """Return what each published sequence did for a lead, by name. Raises NotFound."""
     lead = uow.get(Lead, lead_id)
     found = together(uow, **_asked(uow, lead), **names_asked(uow))
-    parsed = definitions(uow, {row.version_id for row in found["automations"]})
+    versions = {row.version_id for row in [*found["automations"], *found["skipped"]]}
+    parsed = definitions(uow, versions)
     names = names_found(found)
     written: dict[UUID, list[Message]] = {}
     for row in found["texts"]:
@@ -78,6 +93,11 @@ def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
         reason = states.reason(row.reason or row.held_reason, row.channel)
         message = Message(row.id, row.channel, state, reason, row.taken_at or row.created_at)
         written.setdefault(row.automation_id, []).append(message)
+    skipped: dict[UUID, list[Skipped]] = {}
+    for row in found["skipped"]:
+        step = parsed[row.version_id].program[row.step].step
+        one = Skipped(step.words(names), skip_words(row.reason), row.at)
+        skipped.setdefault(row.automation_id, []).append(one)
     latest = {row.automation_id: row for row in found["passages"]}
     refused = {UUID(row.automation_id): row for row in found["refused"]}
     return [
@@ -86,6 +106,7 @@ def why_not(uow: UnitOfWork, lead_id: UUID) -> list[WhyNot]:
             parsed[row.version_id].trigger.words(names),
             _answer(row, lead, latest.get(row.id), refused.get(row.id)),
             written.get(row.id, ()),
+            skipped.get(row.id, ()),
         )
         for row in found["automations"]
     ]
@@ -110,9 +131,10 @@ def _answered(
     trigger: str,
     answer: tuple[Answer, str, datetime | None],
     messages: Sequence[Message],
+    skipped: Sequence[Skipped],
 ) -> WhyNot:
     code, detail, at = answer
-    return WhyNot(row.id, row.name, trigger, code, _(WORDS[code]), detail, at, messages)
+    return WhyNot(row.id, row.name, trigger, code, _(WORDS[code]), detail, at, messages, skipped)
 
 
 def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
@@ -139,7 +161,23 @@ def _asked(uow: UnitOfWork, lead: Lead) -> Mapping[str, Select[Any]]:
         )
         .order_by(event.seq),
         "texts": _written(uow, lead),
+        "skipped": _skipped(uow, lead),
     }
+
+
+def _skipped(uow: UnitOfWork, lead: Lead) -> Select[Any]:
+    passage, run = _passages.c, _runs.c
+    its = and_(passage.clinic_id == run.clinic_id, passage.id == run.enrollment_id)
+    reason = run.outcome["skipped"].astext
+    return (
+        select(
+            *(passage.automation_id, passage.version_id),
+            *(run.step, reason.label("reason"), run.at),
+        )
+        .join(_passages, its)
+        .where(run.clinic_id == uow.clinic_id, passage.lead_id == lead.id, reason.is_not(None))
+        .order_by(run.id)
+    )
 
 
 def _written(uow: UnitOfWork, lead: Lead) -> Select[Any]:

@@ -1,6 +1,7 @@
 """Settings of emails: the postal address that they name, and the SendGrid account they leave by."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form
 from pydantic import Field, StringConstraints
@@ -20,6 +21,7 @@ from crm.messaging.actions.connect_email import (
     read_email_connection,
     save_postal_address,
 )
+from crm.messaging.actions.mail_hook import hooks, open_hook, save_hook_key
 from crm.web.forms import FormModel, Rejected, ShortText, shows_again
 from crm.web.language import N_, _
 from crm.web.pages import see_other
@@ -102,11 +104,42 @@ def connect(
     return see_other(request, "messaging:email_settings", message=_("SendGrid is connected."))
 
 
+class KeyForm(FormModel):
+    """The key by which SendGrid signs what it tells."""
+
+    hook_key: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+
+
+@router.post(
+    "/hooks/{account_id}/open",
+    name="messaging:open_mail_hook",
+    dependencies=[require("settings:write")],
+)
+def open_address(request: Request, uow: ClinicUow, account_id: UUID) -> Response:
+    """Make the address where SendGrid tells what becomes of emails."""
+    open_hook(uow, account_id)
+    return see_other(request, "messaging:email_settings")
+
+
+@router.post(
+    "/hooks/{account_id}/key",
+    name="messaging:save_mail_hook_key",
+    dependencies=[require("settings:write"), shows_again(_again)],
+)
+def save_key(
+    request: Request, uow: ClinicUow, account_id: UUID, form: Annotated[KeyForm, Form()]
+) -> Response:
+    """Believe what is signed with this key."""
+    save_hook_key(uow, account_id, form.hook_key)
+    return see_other(request, "messaging:email_settings", message=_("The key is saved."))
+
+
 def _page(
     request: Request, uow: UnitOfWork, login: SignedIn | None, rejected: Rejected | None = None
 ) -> Response:
     clinic = uow.session.scalars(select(Clinic).where(col(Clinic.id) == uow.clinic_id)).one()
     typed = rejected.values if rejected else {}
+    may_write = login is None or may(login.role, "settings:write")
     return render(
         request,
         "messaging/emails.html",
@@ -114,8 +147,10 @@ def _page(
         postal_address=typed.get("postal_address", clinic.postal_address or ""),
         sender=typed.get("sender", ""),
         accounts=queries.text_accounts(uow, "email"),
+        hooks={hook.account_id: hook for hook in hooks(uow)} if may_write else {},
+        public_url=get_runtime(request).settings.base_url,
         classes=[(_(name), _(what), has_out) for name, what, has_out in CLASSES],
-        may_write=login is None or may(login.role, "settings:write"),
+        may_write=may_write,
         problem=rejected.problem if rejected else None,
         errors=rejected.errors if rejected else {},
     )

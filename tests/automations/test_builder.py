@@ -122,6 +122,22 @@ def test_a_sequence_is_built_from_nothing_and_published(
     assert [one.lead_id for one in practice.enrollments("Mine")] == [lead]
 
 
+def test_what_is_emptied_is_gone_and_a_name_is_asked_for(
+    practice: Practice, signed_in: SignIn
+) -> None:
+    builder = begin(practice, signed_in())
+    whole = {"name": "Mine", "reentry": "after_end", "sends_on.monday": "yes"}
+    builder.save("root", **whole, sends_from="09:00", sends_until="18:00")
+    assert builder.draft.document["sends_from"] == "09:00"
+
+    builder.save("root", **whole, sends_from="", sends_until="")
+    assert {"sends_from", "sends_until"}.isdisjoint(builder.draft.document)
+    builder.save("root", **{**whole, "name": ""})
+    [field] = re.findall(r'<input[^>]*name="f.name"[^>]*>', builder.page("/settings"))
+    assert 'aria-invalid="true"' in field
+    assert 'value="Mine"' not in field
+
+
 def test_what_is_missing_is_said_beside_its_field_and_keeps_it_from_being_published(
     practice: Practice, signed_in: SignIn
 ) -> None:

@@ -30,6 +30,18 @@ IF_ENGLISH = {
 }
 
 
+def test_a_step_that_had_nowhere_to_send_to_says_so(house: House, drain: Drain) -> None:
+    publish(house, "One", ASKS, TEXT, {"kind": "wait_for", "days": 1})
+    only(house, "One")
+    lead_id = house.ask(phone=None, email="ana@patient.example")
+    drain()
+    [skipped] = answers(house, lead_id)["One"].skipped
+    assert skipped.reason == "there is no phone number"
+    assert "Send the text" in skipped.words
+    page = house.page(f"/leads/{lead_id}/sequences")
+    assert "there is no phone number" in page
+
+
 def republish(house: House, name: str, times: int) -> None:
     """Publish other content under the same name."""
     for number in range(times):

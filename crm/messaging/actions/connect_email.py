@@ -11,6 +11,7 @@ from crm.accounts.models import Clinic
 from crm.contacts import emails
 from crm.core.errors import N_, Invalid
 from crm.core.uow import UnitOfWork
+from crm.messaging.actions.mail_hook import kept_through_new_key, open_hook
 from crm.messaging.actions.queuing import release_held
 from crm.messaging.actions.setup import add_sender, resume_account
 from crm.messaging.models import ChannelAccount, Sender
@@ -57,9 +58,11 @@ def connect_sendgrid(uow: UnitOfWork, api_key: str, sender: str) -> UUID:
     else:
         account = uow.get(ChannelAccount, known.account_id)
         account.provider, account.version = "sendgrid", account.version + 1
-        account.credentials = uow.encrypt(account.id, json.dumps(credentials))
+        kept = kept_through_new_key(uow, account)
+        account.credentials = uow.encrypt(account.id, json.dumps({**kept, **credentials}))
         uow.session.flush()
         _make_default(uow, known)
+    open_hook(uow, known.account_id)
     audit(uow, CONNECTED, "channel_account", known.account_id)
     resume_account(uow, known.account_id)
     release_held(uow, "no_sender")

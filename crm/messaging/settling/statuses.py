@@ -29,11 +29,19 @@ from crm.messaging.states import NEEDS_PERSON, NOT_SENT
 RANKS: Mapping[str, int] = {
     **{"scheduled": 0, "accepted": 0, "queued": 1, "sending": 2, "sent": 3},
     **{"failed": 4, "undelivered": 4, "canceled": 4, "delivered": 5, "read": 6},
+    # Of emails: a mailbox may take one and send it back later.
+    **{"dropped": 6, "bounced": 7},
 }
 _ENDS = {
     **{"failed": "failed", "canceled": "failed", "undelivered": "undelivered"},
-    **{"delivered": "delivered", "read": "delivered"},
+    **{
+        "delivered": "delivered",
+        "read": "delivered",
+        "dropped": "failed",
+        "bounced": "undelivered",
+    },
 }
+_LOST = ("failed", "undelivered", "dropped", "bounced")
 _MAY_GO_AGAIN = ("once_more", "later")
 
 _texts: Any = Communication.__table__  # type: ignore[attr-defined]
@@ -256,7 +264,7 @@ def _change(row: Row[Any], statuses: Sequence[StatusIn]) -> dict[str, Any] | Non
     is_known = row.provider_status is not None and not _is_open(row)
     if is_known and RANKS[best.status] <= RANKS.get(row.provider_status, -1):
         return None
-    code = best.error_code if best.status in ("failed", "undelivered") else None
+    code = best.error_code if best.status in _LOST else None
     return {
         "id": row.id,
         "status": _ENDS.get(best.status, "sent"),

@@ -14,6 +14,8 @@ from crm.web.language import _
 KIB = 1024
 PUBLIC_FORM_LIMIT = 64 * KIB
 DEFAULT_LIMIT = 1024 * KIB
+EVENTS_LIMIT = 8 * DEFAULT_LIMIT
+"""SendGrid tells of up to a thousand emails at once, and drops what is refused."""
 
 
 class BodyLimit:
@@ -30,6 +32,7 @@ class BodyLimit:
         limits: Sequence[tuple[str, int]] = (
             ("/f/", PUBLIC_FORM_LIMIT),
             ("/u/", PUBLIC_FORM_LIMIT),
+            ("/webhooks/sendgrid/", EVENTS_LIMIT),
         ),
         default: int = DEFAULT_LIMIT,
     ) -> None:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from crm.accounts import cli
 from crm.accounts.models import Role
+from crm.core.performing import claim_and_perform
 from pipelines.lead.details import Change, change_detail
 from tests.automations.campaigns.conftest import Campaigns
 from tests.automations.conftest import CREATED, DAY
@@ -276,3 +278,40 @@ def test_it_reads_in_spanish(campaigns: Campaigns, signed_in: SignIn) -> None:
     campaigns.run()
     page = signed_in(language="es").get(f"/campaigns/{campaign}").text
     assert "No ha dado su consentimiento" in page
+
+
+def test_days_in_the_wrong_order_are_refused(campaigns: Campaigns, signed_in: SignIn) -> None:
+    given = typed(campaigns, came_from="2026-05-02", came_until="2026-05-01")
+    answer = signed_in().submit("/campaigns/new", "/campaigns/new", **given)
+    assert answer.status_code == 422
+    assert "This is before the first day: take a later one." in words(answer.text)
+    drafted(signed_in("manager"), campaigns, came_from="2026-05-01", came_until="2026-05-01")
+
+
+def test_a_campaign_tells_what_became_of_its_messages(
+    campaigns: Campaigns, signed_in: SignIn
+) -> None:
+    practice = campaigns.practice
+    campaigns.people(3)
+    campaign = campaigns.started()
+    campaigns.run()
+    for _ in range(3):
+        practice.runtime.clock.advance(seconds=6)
+        claim_and_perform(practice.runtime, "enrollments", queue="bulk")
+    sent, blocked, _waits = practice.texts()
+    practice.settle(sent)
+    practice.settle(blocked, "blocked")
+    practice.do(lambda uow: uow.session.execute(_BECAUSE, {"id": blocked.id}))
+
+    marketer = signed_in("marketer")
+    path = f"/campaigns/{campaign}"
+    assert f'hx-get="{path}/messages"' in marketer.get(path).text
+    page = words(marketer.get(f"{path}/messages").text)
+    assert "Sent 1 · Waiting 1 · Held 0 · Not sent 1" in page
+    assert "Nobody agreed to texts at this number. 1" in page
+    part = marketer.get(f"{path}/messages", headers=SCRIPT).text
+    assert "<html" not in part
+    assert "Sent <b>1</b>" in part
+
+
+_BECAUSE = text("UPDATE communications SET reason = 'no_consent' WHERE id = :id")
