@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, case, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -27,7 +27,9 @@ from crm.contacts.models import Contact
 from crm.contacts.queries import join_person
 from crm.core.together import together
 from crm.core.uow import UnitOfWork
+from crm.messaging import states
 from crm.messaging.composing import merge_values
+from crm.messaging.models import Communication
 from crm.messaging.queries import in_language, template_bodies
 from crm.messaging.rendering import EMAIL_LIMIT, preview
 from pipelines.models import Lead
@@ -35,6 +37,7 @@ from pipelines.models import Lead
 _enrollments: Any = Enrollment.__table__  # type: ignore[attr-defined]
 _automations: Any = Automation.__table__  # type: ignore[attr-defined]
 _versions: Any = SequenceVersion.__table__  # type: ignore[attr-defined]
+_texts: Any = Communication.__table__  # type: ignore[attr-defined]
 _runs: Any = StepRun.__table__  # type: ignore[attr-defined]
 
 MOST_STEPS_SHOWN = 200
@@ -54,9 +57,10 @@ class PassageShown:
     """A lead's passage through a sequence, as its page shows it.
 
     `next_step` and `due_at` are what comes next and when at the earliest; both are None once it
-    has ended, and `due_at` is also None while a text is still on its way. `is_wait` tells that a
-    wait comes next, which begins then. `says` is what the next text says to this person,
-    `is_resting` that somebody paused just this passage.
+    has ended, and `due_at` is also None while a text is still on its way. Of one that is held,
+    `held` says why, and `due_at` when it is looked at again. `is_wait` tells that a wait comes
+    next, which begins then. `says` is what the next text says to this person, `is_resting` that
+    somebody paused just this passage.
     """
 
     id: UUID
@@ -77,6 +81,7 @@ class PassageShown:
     is_resting: bool
     says: str
     is_wait: bool
+    held: str = ""
 
 
 def passages_of(uow: UnitOfWork, lead_id: UUID) -> list[PassageShown]:
@@ -129,13 +134,20 @@ def _whose(uow: UnitOfWork, lead_id: UUID) -> Any:
 def _passages(uow: UnitOfWork, lead_id: UUID) -> Select[Any]:
     c = _enrollments.c
     its = and_(_automations.c.clinic_id == c.clinic_id, _automations.c.id == c.automation_id)
+    text = _texts.c
+    awaited = and_(text.clinic_id == c.clinic_id, text.dedupe_key == c.awaits)
+    is_held = and_(text.status == "queued", text.held_reason.is_not(None))
     return (
         select(
             *(c.id, c.version_id, c.state, c.step, c.awaits, c.due_at, c.dead_at, c.exit_reason),
             *(c.entered_at, c.ended_at, c.occurrence, c.paused_at, _automations.c.name),
             (_automations.c.state == "paused").label("is_paused"),
+            case((is_held, text.held_reason)).label("held_reason"),
+            case((is_held, text.due_at)).label("held_until"),
+            text.channel,
         )
         .join(_automations, its)
+        .outerjoin(_texts, awaited)
         .where(c.clinic_id == uow.clinic_id, c.lead_id == lead_id)
         .order_by(c.entered_at.desc(), c.id.desc())
     )
@@ -168,7 +180,7 @@ def _passage(
         next_step=coming.words(names)
         if coming is not None and not isinstance(coming, Stop)
         else None,
-        due_at=row.due_at if row.awaits is None else None,
+        due_at=row.due_at if row.awaits is None else row.held_until,
         steps=[
             StepShown(run.at, program[run.step].step.words(names), skip_words(run.skipped))
             for run in runs
@@ -180,6 +192,7 @@ def _passage(
         is_resting=row.paused_at is not None,
         says=says(coming) if isinstance(coming, SendText | SendEmail) else "",
         is_wait=isinstance(coming, WaitFor | WaitUntilTime),
+        held=states.reason(row.held_reason, row.channel or "sms"),
     )
 
 

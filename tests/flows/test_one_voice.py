@@ -4,6 +4,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from automations.models import APPOINTMENT, MARKETING, Automation
+from automations.passages import passages_of
 from automations.sequences import pause
 from crm.messaging.actions import add_template
 from tests.conftest import Drain
@@ -79,6 +80,10 @@ def test_two_things_that_happen_shortly_one_after_another_are_told_with_a_gap(
     house.move(lead_id, "Contacted")
     drain()
     assert becomes(house)["Two"] == ("queued", "other_voice")
+    [shown] = [one for one in house.do(passages_of, lead_id) if one.is_live]
+    assert shown.held == "Another sequence wrote to them a short while ago."
+    assert shown.due_at is not None
+    assert "Another sequence wrote to them a short while ago." in house.page(f"/leads/{lead_id}")
     house.runtime.clock.advance(hours=3, minutes=20)
     drain()
     assert len(house.sent(PHONE)) == 1

@@ -122,13 +122,20 @@ EVENTS: list[dict[str, Any]] = [
 ]
 
 
+# SendGrid drops an email instead of sending it: none is dropped and bounces.
+ARRIVING, DROPPED = (0, 1, 2, 3, 4, 6, 7), (0, 1, 5, 7)
+
+
 @settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    told=st.lists(st.sampled_from(range(len(EVENTS))), min_size=1, max_size=6, unique=True),
+    told=st.one_of(
+        st.lists(st.sampled_from(kinds), min_size=1, max_size=6, unique=True)
+        for kinds in (ARRIVING, DROPPED)
+    ),
     data=st.data(),
 )
 def test_any_history_ends_as_the_ordered_one(
