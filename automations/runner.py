@@ -114,9 +114,8 @@ def hold(uow: UnitOfWork, named: Sequence[Named], token: UUID | None) -> list[St
     Without a token, those that nobody holds. Returns where they stand.
     """
     facts = lock_facts(uow, [one.subject for one in named])
-    ours = {"clinic": uow.clinic_id, "ids": [one.id for one in named], "token": token}
-    ours["now"] = uow.now
-    rows = uow.session.execute(_LOCK, ours).all()
+    ours = {"clinic": uow.clinic_id, "token": token, "now": uow.now}
+    rows = uow.session.execute(_LOCK, {**ours, "ids": [one.id for one in named]}).all()
     parsed = definitions(uow, {row.version_id for row in rows})
     heard = hear(uow, [row for row in rows if row.listens is not None])
     known = _known(uow, rows, parsed, facts)
