@@ -16,7 +16,7 @@ from crm.accounts.models import Clinic, Login
 from crm.core.asking import Asking
 from crm.core.ids import new_id
 from crm.core.runtime import Runtime
-from crm.core.tally import tallying
+from crm.core.tally import tallying, watch
 from tests.accounts.conftest import Browser, People
 
 WORDS = "Everything stands still."
@@ -59,6 +59,7 @@ def test_one_statement_finds_the_user_and_all_that_is_watched(
     hold(runtime, clinic)
     browser.sign_in()
 
+    watch(runtime.database.engine)
     with tallying() as tally:
         found = recognise(runtime.database, browser.token or "", IDLE, watched)
 

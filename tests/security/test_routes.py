@@ -56,6 +56,7 @@ PUBLIC = {
     "webhooks:twilio_status",
     "webhooks:twilio_voice",
     "webhooks:twilio_recording",
+    "webhooks:sendgrid_events",
 }
 
 # For everybody who is signed in, whatever his role: each is about the user's own login.
@@ -77,7 +78,7 @@ OWN = {
 STEP = 8
 
 # Text in an address that is a key nobody guesses; whoever has it may use it.
-KEYS = {"form_key", "token"}
+KEYS = {"form_key", "token", "endpoint_key"}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from httpx2 import Response
 from sqlmodel import select
 
@@ -17,6 +18,7 @@ from tests.support.browsing import Browser, hidden_fields
 from tests.support.houses import House
 from tests.support.neighbours import WORDS, own_id
 from tests.support.routes import Route, body_models, sample_body
+from tests.webhooks.sendgrid_calls import public_key
 
 
 @dataclass
@@ -75,7 +77,12 @@ class Caller:
 
     def path(self, route: Route, ids: Mapping[str, str]) -> str:
         """Return an address of a route."""
-        words = {"form_key": self.house.form_key, "token": "unknown", **WORDS}
+        words = {
+            "form_key": self.house.form_key,
+            "token": "unknown",
+            "endpoint_key": "unknown",
+            **WORDS,
+        }
         named = {param.name: words.get(param.name, "x") for param in route.of("path")}
         return route.path.format(**{**named, **{k: v for k, v in ids.items() if k in named}})
 
@@ -105,6 +112,8 @@ class Caller:
         if route.name == "messaging:send_test":
             # Not a patient's number, which a test is not sent to.
             made |= {"language": "en", "phone": "+12125550199"}
+        if route.name == "messaging:save_mail_hook_key":
+            made |= {"hook_key": public_key(ec.generate_private_key(ec.SECP256R1()))}
         if route.name == "intake:add_lead":
             made |= {"name": "Robin", "phone": "+12125550142"}
         if route.name == "api:send_appointment_request":

@@ -53,10 +53,10 @@ def save_hook_key(uow: UnitOfWork, account_id: UUID, key: str) -> None:
 
     Raises Invalid where it is no key of an elliptic curve, and NotFound.
     """
+    account = _locked(uow, account_id)
     compact = "".join(key.split())
     if not _is_key(compact):
         raise Invalid(_WRONG_KEY, field="hook_key")
-    account = _locked(uow, account_id)
     known = _credentials(uow, account)
     keys = [compact, *(one for one in known.get("hook_keys", []) if one != compact)]
     _write(uow, account, {**known, "hook_keys": keys[:2]})
