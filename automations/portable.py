@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from sqlmodel import col, select
@@ -37,7 +37,7 @@ class TemplateWords(InputModel):
 
     bodies: dict[str, str]
     subjects: dict[str, str] = Field(default_factory=dict)
-    message_class: str = "care"
+    message_class: Literal["care", "marketing"] = "care"
 
 
 class Uploaded(InputModel):
@@ -138,14 +138,25 @@ def _finite(written: str) -> float:
 def bring_in(uow: UnitOfWork, uploaded: Uploaded) -> Automation:
     """Begin a sequence as a draft, with those of its templates that the clinic has not yet.
 
-    A template of the same name stays as the clinic wrote it. Raises Invalid, InvalidDefinition.
+    A template of the same name stays as the clinic wrote it. Raises Invalid, InvalidDefinition, and
+    ValueError for a name with a dot.
     """
     check_size(uploaded.definition)
+    if _has_dots(uploaded.definition):
+        raise ValueError("a path could not be told from such a name")
     _add_templates(uow, uploaded.templates)
     fields = SequenceDefinition.model_fields
     kept = {name: value for name, value in uploaded.definition.items() if name in fields}
     name = str(kept.get("name") or _(NAMELESS))
     return new_automation(uow, name_beside(uow, name), draft_of(_by_ids(uow, kept)))
+
+
+def _has_dots(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_dots(one) for one in value)
+    if not isinstance(value, Mapping):
+        return False
+    return any("." in name or _has_dots(one) for name, one in value.items())
 
 
 def _add_templates(uow: UnitOfWork, templates: Mapping[str, TemplateWords]) -> None:

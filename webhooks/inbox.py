@@ -57,7 +57,7 @@ class Call:
 def keep_for_worker(uow: UnitOfWork, provider: str, kind: str, calls: Sequence[Call]) -> None:
     """Store many calls with one statement; a worker applies those that were not stored before."""
     rows = [_row(uow, provider, kind, call) for call in calls]
-    due = {"outcome": "stored", "due_at": uow.now, "lease_until": uow.reserved_until}
+    due = {"due_at": uow.now, "lease_until": uow.reserved_until}
     # In key order: two batches with the same copies wait for each other, never in a ring.
     rows = sorted(({**row, **due} for row in rows), key=lambda row: str(row["external_id"]))
     fresh = insert_rows(uow.session, _events, rows, skip_known=True, returning=("id",))

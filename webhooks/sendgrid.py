@@ -149,7 +149,7 @@ def mail_event(told: dict[str, Any], clinic_id: UUID) -> MailEvent | None:
         ids = [UUID(str(told[name])) for name in ("clinic_id", "attempt_id", "communication_id")]
     except (KeyError, ValueError):
         return None
-    provider_id = str(told.get("sg_message_id") or "").partition(".")[0]
+    provider_id = str(told.get("sg_message_id") or "").replace("\x00", "").partition(".")[0]
     if ids[0] != clinic_id or not provider_id:
         return None
     kind = str(told.get("event") or "")

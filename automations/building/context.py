@@ -23,7 +23,7 @@ from crm.accounts.roles import may
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.messaging.queries import in_language
-from crm.messaging.rendering import preview
+from crm.messaging.rendering import EMAIL_LIMIT, preview
 from crm.web.forms import Rejected
 from crm.web.language import _, current_language
 
@@ -99,7 +99,8 @@ def _texts(opened: Opened) -> dict[str, str]:
     bodies = opened.choices.bodies
     language = current_language()
     return {
-        one: preview(in_language(bodies[one], language)) for one in _sent(opened) & bodies.keys()
+        one: preview(in_language(bodies[one], language), limit=EMAIL_LIMIT)
+        for one in _sent(opened) & bodies.keys()
     }
 
 

@@ -63,8 +63,9 @@ class SaveForm(DraftForm):
     @model_validator(mode="before")
     @classmethod
     def _can_be_kept(cls, data: Any) -> Any:
-        for value in data.values() if isinstance(data, Mapping) else ():
-            storable(str(value)[:MOST_TYPED])
+        for pair in data.items() if isinstance(data, Mapping) else ():
+            for typed in pair:
+                storable(str(typed)[:MOST_TYPED])
         return data
 
     def typed(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from crm.core.together import together
 from crm.core.uow import UnitOfWork
 from crm.messaging.composing import complete, merge_values
 from crm.messaging.queries import in_language
-from crm.messaging.rendering import preview, why_refused
+from crm.messaging.rendering import EMAIL_LIMIT, TEXT_LIMIT, preview, why_refused
 from crm.messaging.segments import Segments, measure
 from crm.web.formats import small_money
 from pipelines.models import Lead
@@ -66,7 +66,7 @@ def preview_of(
         service=person.service if person else None,
     )
     body = in_language(bodies, spoken)
-    said = preview(body, values)
+    said = preview(body, values, TEXT_LIMIT if subjects is None else EMAIL_LIMIT)
     words = said
     if subjects is None:
         words = complete(said, clinic.name, spoken, is_first=False, is_automated=True)

@@ -1,13 +1,13 @@
 """What the page before publishing tells: the changes, whom they touch, what is sent, who else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from automations.building.context import part_called
 from automations.building.doubts import doubts
-from automations.building.reading import Opened, wrong_with
+from automations.building.reading import Opened, Wrong, wrong_with
 from automations.building.tree import ROOT, TRIGGER, definition_of
 from automations.changes import Changes, changes_of, started_together
 from automations.clocks.ahead import ahead_of
@@ -29,19 +29,26 @@ WHAT: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Missing:
-    """A part that is not complete: what it is called, what it lacks, and where that is changed."""
+    """What is not complete: what it is called, what it lacks, and the part whose form asks for it.
+
+    Without a key it is the list of steps itself.
+    """
 
     called: str
-    lacks: tuple[str, ...]
+    lacks: str
     key: str
-    is_setting: bool
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is changed under *Settings*."""
+        return self.key in (ROOT, TRIGGER)
 
 
 def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[str, Any]:
     """Return what the page shows; a draft that cannot be published has no changes yet."""
     wrong = wrong_with(uow, opened.document)
     if wrong or not opened.has_draft:
-        return {"missing": [_missing(opened, key, wrong[key]) for key in wrong], "changes": None}
+        return {"missing": list(_missing(opened, wrong)), "changes": None}
     changes = changes_of(opened)
     bodies = opened.choices.bodies
     plain, _keys = definition_of(opened.document)
@@ -62,12 +69,16 @@ def publication(uow: UnitOfWork, opened: Opened, price: Decimal | None) -> dict[
     }
 
 
-def _missing(opened: Opened, key: str, said: Mapping[str, str]) -> Missing:
-    is_setting = key in (ROOT, TRIGGER) and "steps" not in said
-    called = part_called(opened, key) or _("what starts it")
-    if "steps" in said:
-        called = _("Steps")
-    return Missing(called, tuple(said.values()), key, is_setting)
+def _missing(opened: Opened, wrong: Wrong) -> Iterator[Missing]:
+    """Yield what is not complete, a line for each form where it is changed."""
+    for key, said in wrong.items():
+        steps = said.get("steps") if key == ROOT else None
+        if steps:
+            yield Missing(_("Steps"), steps, "")
+        fields = [words for words in said.values() if words is not steps]
+        if fields:
+            called = part_called(opened, key) or _("what starts it")
+            yield Missing(called, " ".join(fields), key)
 
 
 def _by_the_clock(

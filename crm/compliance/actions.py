@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
 
 from crm.compliance.events import AddressSuppressed, ConsentRecorded, SuppressionLifted
 from crm.compliance.models import PURPOSES, Channel, Consent, Purpose, Suppression, Tier
 from crm.compliance.queries import latest_consents, live_suppressions
 from crm.contacts.actions import lock_addresses
+from crm.core.bulk import insert_rows
 from crm.core.errors import N_, Conflict
 from crm.core.ids import new_id
 from crm.core.uow import UnitOfWork
@@ -194,31 +194,40 @@ def suppress(
 
     After the commit no send to it is claimed. `communication_id` is the STOP that asked for it.
     """
-    lock_addresses(uow, [address_id])
-    added = uow.session.execute(
-        insert(_suppressions)
-        .values(
-            clinic_id=uow.clinic_id,
-            id=new_id(),
-            address_id=address_id,
-            channel=channel,
-            reason=reason,
-            communication_id=communication_id,
-            created_at=uow.now,
+    return bool(suppress_all(uow, {address_id: communication_id}, channel, reason))
+
+
+def suppress_all(
+    uow: UnitOfWork, asked_by: Mapping[UUID, UUID | None], channel: Channel, reason: str
+) -> list[UUID]:
+    """Put addresses on the suppression list as `suppress` does; return those that were not on it.
+
+    `asked_by` maps each to the communication that asked for it.
+    """
+    lock_addresses(uow, list(asked_by))
+    rows = [
+        {
+            "clinic_id": uow.clinic_id,
+            "id": new_id(),
+            "address_id": address_id,
+            "channel": channel,
+            "reason": reason,
+            "communication_id": communication_id,
+            "created_at": uow.now,
+        }
+        for address_id, communication_id in asked_by.items()
+    ]
+    written = insert_rows(
+        uow.session, _suppressions, rows, skip_known=True, returning=("address_id",)
+    )
+    added = [row.address_id for row in written]
+    uow.emit(
+        AddressSuppressed(
+            order_key=address_id, address_id=address_id, channel=channel, reason=reason
         )
-        .on_conflict_do_nothing(
-            index_elements=["clinic_id", "address_id", "channel"],
-            index_where=_suppressions.c.lifted_at.is_(None),
-        )
-        .returning(_suppressions.c.id)
-    ).all()
-    if added:
-        uow.emit(
-            AddressSuppressed(
-                order_key=address_id, address_id=address_id, channel=channel, reason=reason
-            )
-        )
-    return bool(added)
+        for address_id in added
+    )
+    return added
 
 
 def suppress_as_told(uow: UnitOfWork, address_id: UUID, channel: Channel = "sms") -> bool:

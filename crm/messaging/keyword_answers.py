@@ -26,7 +26,7 @@ from crm.contacts import phones
 from crm.contacts.models import Contact
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import OutboundText, queue_texts
-from crm.messaging.actions.opting_out import void_for_address
+from crm.messaging.actions.opting_out import void_for_addresses
 from crm.messaging.models import Communication
 from crm.web.language import _, speaking
 
@@ -90,7 +90,7 @@ def heed(uow: UnitOfWork, text: Inbound) -> None:
         revoke_consents(
             uow, row.address_id, contact_id=row.contact_id, source="text", evidence=_evidence(text)
         )
-        void_for_address(uow, text.row.address_id)
+        void_for_addresses(uow, [text.row.address_id])
         if is_new:
             _answer(uow, text)
     elif text.keyword == "start":

@@ -8,10 +8,16 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from crm.compliance.actions import PROVIDER_SAYS, lock_addresses, revoke_consents, suppress
+from crm.compliance.actions import (
+    PROVIDER_SAYS,
+    NewConsent,
+    lock_addresses,
+    record_consents,
+    suppress_all,
+)
 from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
-from crm.messaging.actions.opting_out import void_for_address
+from crm.messaging.actions.opting_out import void_for_addresses
 from crm.messaging.models import Communication
 from crm.messaging.settling.statuses import StatusIn, apply_statuses
 
@@ -56,13 +62,9 @@ def apply_mail_events(uow: UnitOfWork, events: Sequence[MailEvent]) -> None:
     # All at once and in order, before any is locked alone.
     lock_addresses(uow, [email.address_id for email in emails.values()])
     apply_statuses(uow, [event.status for event in events if event.status is not None])
-    for event in events:
-        email = emails.get(event.email_id)
-        if email is not None and event.kind == _COMPLAINED:
-            suppress(uow, email.address_id, "email", PROVIDER_SAYS, email.id)
-            void_for_address(uow, email.address_id, "email")
-        elif email is not None and event.kind in _UNSUBSCRIBED:
-            _end_offers(uow, email, event)
+    told = [(emails[event.email_id], event) for event in events if event.email_id in emails]
+    _end_emails(uow, {email.address_id: email.id for email, one in told if one.kind == _COMPLAINED})
+    _end_offers(uow, [(email, one) for email, one in told if one.kind in _UNSUBSCRIBED])
 
 
 def _emails_of(uow: UnitOfWork, events: Sequence[MailEvent]) -> dict[UUID, Row[Any]]:
@@ -80,16 +82,31 @@ def _emails_of(uow: UnitOfWork, events: Sequence[MailEvent]) -> dict[UUID, Row[A
     return {row.id: row for row in rows}
 
 
-def _end_offers(uow: UnitOfWork, email: Row[Any], event: MailEvent) -> None:
-    """Take back the consent to offers, as the reader told SendGrid; care is not touched."""
-    evidence = {"communication_id": str(email.id), "how": f"sendgrid:{event.kind}"}
-    revoke_consents(
+def _end_emails(uow: UnitOfWork, asked_by: Mapping[UUID, UUID]) -> None:
+    """Let no more emails go to whoever called one spam."""
+    if asked_by:
+        suppress_all(uow, asked_by, "email", PROVIDER_SAYS)
+        void_for_addresses(uow, list(asked_by), "email")
+
+
+def _end_offers(uow: UnitOfWork, told: Sequence[tuple[Row[Any], MailEvent]]) -> None:
+    """Take back the consents to offers, as the readers told SendGrid; care is not touched."""
+    if not told:
+        return
+    record_consents(
         uow,
-        email.address_id,
-        contact_id=email.contact_id,
-        source="provider",
-        evidence=evidence,
-        channel="email",
-        purposes=("marketing",),
+        [
+            NewConsent(
+                address_id=email.address_id,
+                contact_id=email.contact_id,
+                channel="email",
+                purpose="marketing",
+                tier="none",
+                action="revoked",
+                source="provider",
+                evidence={"communication_id": str(email.id), "how": f"sendgrid:{event.kind}"},
+            )
+            for email, event in told
+        ],
     )
-    void_for_address(uow, email.address_id, "email", ("marketing",))
+    void_for_addresses(uow, [email.address_id for email, _ in told], "email", ("marketing",))

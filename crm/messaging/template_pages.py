@@ -231,4 +231,4 @@ def _email_preview(language: str, subject: str, body: str) -> Preview:
 
 
 def _first_words(bodies: Mapping[str, str]) -> str:
-    return rendering.preview(next(iter(bodies.values()), ""))
+    return rendering.preview(next(iter(bodies.values()), ""), limit=rendering.EMAIL_LIMIT)

@@ -138,6 +138,28 @@ def test_what_is_emptied_is_gone_and_a_name_is_asked_for(
     assert 'value="Mine"' not in field
 
 
+def test_a_field_that_no_database_keeps_is_refused(practice: Practice, signed_in: SignIn) -> None:
+    builder = begin(practice, signed_in())
+    assert builder.send("save", part="root", **{"f.exits.\x00": "yes"}).status_code == 422
+
+
+def test_what_is_missing_is_named_and_leads_to_where_it_is_changed(
+    practice: Practice, signed_in: SignIn
+) -> None:
+    builder = begin(practice, signed_in())
+    builder.save("root", name="", **{"sends_on.monday": "yes"})
+    key = builder.add("wait_for", days="0")
+    page = builder.page("/publish")
+    for link, words in (
+        (f"{builder.path}/settings", "name, end and entering again"),
+        (f"{builder.path}/settings", "what starts it"),
+        (f"{builder.path}?edit={key}#edit-{key}", "Wait for"),
+    ):
+        assert re.search(rf'<a href="{re.escape(link)}">{words}</a>: \S', page)
+    builder.send("shift", part=key, do="remove")
+    assert f'<a href="{builder.path}">Steps</a>' in builder.page("/publish")
+
+
 def test_what_is_missing_is_said_beside_its_field_and_keeps_it_from_being_published(
     practice: Practice, signed_in: SignIn
 ) -> None:

@@ -94,6 +94,8 @@ def test_what_a_clinic_lacks_is_named_at_its_part_and_found_once_it_is_there(
         *("", "[]", "3", "{", '{"definition": []}', '{"definition": {}, "templates": []}'),
         *('{"steps": [{"kind": "wait_for", "days": 1e999}]}', '{"steps": [NaN]}', "[" * 5000),
         '{"name": "\\u0000"}',
+        '{"trigger": {"x.y": {"template": "t"}}, "steps": []}',
+        '{"definition": {}, "templates": {"X": {"bodies": {}, "message_class": "promo"}}}',
     ],
 )
 def test_what_is_no_sequence_is_refused(practice: Practice, text: str) -> None:

@@ -196,6 +196,26 @@ def test_an_email_leaves_at_night_when_a_text_waits(house: House, drain: Drain) 
     assert sent_by_follow_up(house, "sms") == 0
 
 
+def test_the_page_is_answered_in_the_language_in_which_it_was_read(
+    house: House, drain: Drain
+) -> None:
+    follow_up(house, MAIL)
+    house.ask(email=EMAIL)
+    drain()
+    [email] = emails(house)
+    reader, path = house.visitor(), way_out(house, email)
+    page = reader.get(f"{path}?lang=es").text
+    version = re.search(r'name="wording_version" value="([0-9a-f]+)"', page)
+    actions = set(re.findall(r'<form method="post" action="([^"]+)"', page))
+    assert version
+    assert actions == {f"{path}?lang=es", f"{path}/choose?lang=es"}
+
+    sent = {"choice": "all", "wording_version": version[1]}
+    answer = reader.post(f"{path}/choose?lang=es", data=sent)
+    assert answer.status_code == 303
+    assert "lang=es" in answer.headers["location"]
+
+
 def chosen(browser: Browser, path: str, choice: str) -> Any:
     page = browser.get(path)
     version = re.search(r'name="wording_version" value="([0-9a-f]+)"', page.text)

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import col
 
 from crm.accounts.models import Clinic, User
 from crm.compliance.actions import suppress
 from crm.contacts.actions import claim_addresses
-from crm.contacts.models import Address, Contact
+from crm.contacts.models import Address, Contact, ContactAddress
 from crm.core.runtime import Runtime
 from crm.core.uow import UnitOfWork
 from crm.messaging.actions import pause_account
@@ -129,6 +130,17 @@ def test_a_number_of_a_patient_gets_no_test(house: House, marketer: Browser, dra
 
     assert tried(house) == []
     assert house.sent(PHONE) == before
+
+
+def test_nor_does_one_that_was_taken_off_a_patients_card(
+    house: House, marketer: Browser, drain: Drain
+) -> None:
+    house.ask(PHONE)
+    drain()
+    house.do(lambda uow: uow.session.execute(delete(ContactAddress)))
+
+    assert try_it(marketer, template(house)) == 422
+    assert tried(house) == []
 
 
 def test_a_test_counts_for_nobody_who_becomes_a_patient_at_that_number(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from crm.accounts.actions import lock_settings
 from crm.accounts.doors import open_door
 from crm.core.errors import N_, Invalid
 from crm.core.uow import UnitOfWork
@@ -106,13 +107,9 @@ _LENGTH = 91
 
 
 def _locked(uow: UnitOfWork, account_id: UUID) -> ChannelAccount:
-    uow.get(ChannelAccount, account_id)
-    return uow.session.scalars(
-        select(ChannelAccount)
-        .where(col(ChannelAccount.clinic_id) == uow.clinic_id, col(ChannelAccount.id) == account_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    """Return an account while nobody else writes its credentials. Raises NotFound."""
+    lock_settings(uow)
+    return uow.get(ChannelAccount, account_id)
 
 
 def _credentials(uow: UnitOfWork, account: ChannelAccount) -> dict[str, Any]:

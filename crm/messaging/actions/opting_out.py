@@ -9,6 +9,7 @@ from sqlalchemy import CTE, select, tuple_, update
 from crm.compliance.actions import lock_addresses, revoke_consents, suppress_as_told
 from crm.compliance.models import Channel
 from crm.compliance.queries import latest_consents
+from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
 from crm.messaging import telling, writes
 from crm.messaging.models import Communication
@@ -46,23 +47,23 @@ def opt_out_told_staff(
         evidence={"asked_by": asked_by, "words": words},
         channel=channel,
     )
-    void_for_address(uow, address_id, channel)
+    void_for_addresses(uow, [address_id], channel)
     audit(uow, "address.opted_out", "address", address_id, asked_by=asked_by, channel=channel)
     return True
 
 
-def void_for_address(
+def void_for_addresses(
     uow: UnitOfWork,
-    address_id: UUID,
+    address_ids: Sequence[UUID],
     channel: Channel = "sms",
     classes: Sequence[str] = ("care", "marketing", "staff"),
 ) -> None:
-    """Void what of these classes waits for this address, and tell who waits for it.
+    """Void what of these classes waits for these addresses, and tell who waits for it.
 
     What is `sending` was claimed before and ends by itself; what is claimed but still queued is
     voided under its claimer's feet, who looks again before it sends.
     """
-    queued = _queued_for(uow, address_id, channel, classes)
+    queued = _queued_for(uow, address_ids, channel, classes)
     free = {"held_reason": None, "due_at": None, "lease_until": None, "lease_token": None}
     voided = uow.session.execute(
         update(_texts)
@@ -76,13 +77,15 @@ def void_for_address(
     uow.emit(telling.settled(row, row.status) for row in voided)
 
 
-def _queued_for(uow: UnitOfWork, address_id: UUID, channel: Channel, classes: Sequence[str]) -> CTE:
+def _queued_for(
+    uow: UnitOfWork, address_ids: Sequence[UUID], channel: Channel, classes: Sequence[str]
+) -> CTE:
     """Lock, in the order of their ids, what waits and is no answer to a keyword."""
     return (
         select(_texts.c.clinic_id, _texts.c.id)
         .where(
             _texts.c.clinic_id == uow.clinic_id,
-            _texts.c.address_id == address_id,
+            among(_texts.c.address_id, list(address_ids)),
             _texts.c.direction == "out",
             _texts.c.channel == channel,
             _texts.c.status == "queued",

@@ -65,7 +65,7 @@ def send_test(uow: UnitOfWork, user: User, clinic: Clinic, trial: Trial) -> UUID
     key = _address(user, clinic, template, trial)
     address_id = claim_addresses(uow, [key])[key]
     field = "phone" if template.channel == "sms" else "language"
-    if people_at(uow, [address_id]):
+    if people_at(uow, [address_id]) or _has_history(uow, address_id):
         raise Invalid(A_PATIENTS, field=field)
     if template.channel == "sms":
         change_phone(uow, key[1])
@@ -98,6 +98,17 @@ def _address(user: User, clinic: Clinic, template: TemplateShown, trial: Trial) 
     if phone.e164 is None:
         raise Invalid(NO_PHONE, field="phone")
     return ("phone", phone.e164)
+
+
+def _has_history(uow: UnitOfWork, address_id: UUID) -> bool:
+    """Whether the clinic ever wrote to it: taken off a card, a number is still a patient's."""
+    written = select(col(Communication.id)).where(
+        col(Communication.clinic_id) == uow.clinic_id,
+        col(Communication.address_id) == address_id,
+        col(Communication.direction) == "out",
+        col(Communication.origin_kind).not_in((TEST, "keyword")),
+    )
+    return uow.session.scalar(written.limit(1)) is not None
 
 
 def _values(user: User, clinic: Clinic, language: str) -> Mapping[str, str]:

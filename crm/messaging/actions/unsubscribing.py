@@ -27,7 +27,7 @@ from crm.compliance.queries import latest_consents, live_suppressions
 from crm.compliance.wordings import email_offers_text, publish_wording, version_of
 from crm.core.errors import N_, Conflict
 from crm.core.uow import UnitOfWork
-from crm.messaging.actions.opting_out import void_for_address
+from crm.messaging.actions.opting_out import void_for_addresses
 from crm.messaging.models import Communication
 from crm.privacy.actions import MAX_USER_AGENT, origin
 from crm.web.language import current_language
@@ -107,7 +107,7 @@ def _change(uow: UnitOfWork, email: Communication, before: Choice, after: Choice
     if after == "none":
         suppress(uow, email.address_id, "email", UNSUBSCRIBED, email.id)
         _revoke(uow, email, ("care", "marketing"), evidence)
-        void_for_address(uow, email.address_id, "email")
+        void_for_addresses(uow, [email.address_id], "email")
         return
     if before == "none":
         _open(uow, email, evidence)
@@ -115,7 +115,7 @@ def _change(uow: UnitOfWork, email: Communication, before: Choice, after: Choice
         _grant(uow, email, "marketing", evidence)
     elif before == "all":
         _revoke(uow, email, ("marketing",), evidence)
-        void_for_address(uow, email.address_id, "email", ("marketing",))
+        void_for_addresses(uow, [email.address_id], "email", ("marketing",))
 
 
 def _open(uow: UnitOfWork, email: Communication, evidence: dict[str, str]) -> None:

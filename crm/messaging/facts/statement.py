@@ -109,7 +109,10 @@ def _consent() -> Any:
 
 
 def _sender() -> Any:
-    """The number to send from: the one asked for, else the one they talked with last (TW-50)."""
+    """The number to send from: the one asked for, else the one they talked with last (TW-50).
+
+    Emails leave from the address that was connected last, whoever got some from another before.
+    """
     sender, account = _table(Sender, "s"), _table(ChannelAccount, "account")
     talk = _table(Conversation, "talk")
     return (
@@ -131,6 +134,7 @@ def _sender() -> Any:
         )
         .where(sender.c.clinic_id == _text.clinic_id, sender.c.channel == _text.channel)
         .order_by(
+            case((_text.channel == "email", sender.c.is_default)).desc(),
             (sender.c.id == coalesce(_text.sender_id, sender.c.id)).desc(),
             func.greatest(talk.c.last_in_at, talk.c.last_out_at).desc().nulls_last(),
             sender.c.is_default.desc(),

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import and_, select
 
-from crm.compliance.actions import PROVIDER_SAYS, suppress
+from crm.compliance.actions import PROVIDER_SAYS, suppress_all
 from crm.compliance.models import Channel
 from crm.core.bulk import among
 from crm.core.uow import UnitOfWork
@@ -48,9 +48,10 @@ def heed(uow: UnitOfWork, failures: Sequence[Failure]) -> None:
     """Suppress who opted out at the provider, pause accounts whose sender it refuses, and templates
     that carriers filter. The addresses are locked.
     """
-    for failure in failures:
-        if failure.action == "opted_out":
-            suppress(uow, failure.address_id, failure.channel, PROVIDER_SAYS, failure.text_id)
+    opted_out = [failure for failure in failures if failure.action == "opted_out"]
+    for channel in sorted({failure.channel for failure in opted_out}):
+        theirs = {one.address_id: one.text_id for one in opted_out if one.channel == channel}
+        suppress_all(uow, theirs, channel, PROVIDER_SAYS)
     filtered.watch(uow, [each.text_id for each in failures if each.code == filtered.FILTERED])
     refused = {failure.text_id: failure.code for failure in failures if failure.action == "sender"}
     for account_id, code in _accounts(uow, refused).items():

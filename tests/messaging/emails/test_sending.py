@@ -247,3 +247,15 @@ def test_what_is_over_before_it_could_leave_does_not(stage: Stage) -> None:
     stage.runtime.clock.advance(minutes=11)
     stage.work()
     assert stage.row(email).reason == "no_longer_useful"
+
+
+def test_after_another_address_is_connected_emails_leave_from_it(stage: Stage) -> None:
+    ada = reader(stage, "care")
+    words = template(stage)
+    mail(stage, ada, words)
+    stage.work()
+    with stage.uow() as uow:
+        connect_sendgrid(uow, "SG." + "k" * 40, "new@clinic.example")
+    mail(stage, ada, words)
+    stage.work()
+    assert [message.sender for message in stage.channel.wire] == [FROM, "new@clinic.example"]
