@@ -78,7 +78,7 @@ def _missing(opened: Opened, wrong: Wrong) -> Iterator[Missing]:
         fields = [words for words in said.values() if words is not steps]
         if fields:
             called = part_called(opened, key) or _("what starts it")
-            yield Missing(called, " ".join(fields), key)
+            yield Missing(called[:1].upper() + called[1:], " ".join(fields), key)
 
 
 def _by_the_clock(

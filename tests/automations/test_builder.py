@@ -151,8 +151,8 @@ def test_what_is_missing_is_named_and_leads_to_where_it_is_changed(
     key = builder.add("wait_for", days="0")
     page = builder.page("/publish")
     for link, words in (
-        (f"{builder.path}/settings", "name, end and entering again"),
-        (f"{builder.path}/settings", "what starts it"),
+        (f"{builder.path}/settings", "Name, end and entering again"),
+        (f"{builder.path}/settings", "What starts it"),
         (f"{builder.path}?edit={key}#edit-{key}", "Wait for"),
     ):
         assert re.search(rf'<a href="{re.escape(link)}">{words}</a>: \S', page)
