@@ -23,6 +23,8 @@ from tests.webhooks.sendgrid_calls import FROM, SendGrid, calls, public_key
 
 __all__ = ["calls"]
 
+OTHER_CURVE = public_key(ec.generate_private_key(ec.SECP384R1()))
+
 
 @pytest.mark.parametrize("status", ["sending", "unconfirmed"])
 @pytest.mark.parametrize("kind", ["processed", "deferred"])
@@ -243,7 +245,7 @@ def test_while_the_key_is_changed_both_are_believed_and_then_the_last_two(
         assert calls.tell(calls.event(calls.email(), "delivered")) == expected
 
 
-@pytest.mark.parametrize("key", ["", "MFkw", "x" * 124, "SG." + "k" * 40])
+@pytest.mark.parametrize("key", ["", "MFkw", "x" * 124, "SG." + "k" * 40, OTHER_CURVE])
 def test_what_is_no_key_is_refused(calls: SendGrid, key: str) -> None:
     with (
         pytest.raises(Invalid),

@@ -1,7 +1,6 @@
 """Where SendGrid tells a clinic what became of its emails, and the keys by which it signs that."""
 
 import base64
-import binascii
 import json
 import secrets
 from collections.abc import Sequence
@@ -9,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sqlmodel import col, select
 
 from crm.accounts.actions import lock_settings
@@ -22,6 +24,8 @@ HOOK_DOOR = "sendgrid_hook"
 KEY_SAVED = "email.events_key_saved"
 """What the audit trail calls it."""
 
+_WRONG_KEY = N_("Copy the verification key from SendGrid's Event Webhook; it begins with MF.")
+
 
 @dataclass(frozen=True)
 class Hook:
@@ -33,9 +37,6 @@ class Hook:
     account_id: UUID
     key: str | None
     is_signed: bool
-
-
-_WRONG_KEY = N_("Copy the verification key from SendGrid's Event Webhook; it begins with MF.")
 
 
 def open_hook(uow: UnitOfWork, account_id: UUID) -> str:
@@ -93,17 +94,12 @@ def kept_through_new_key(uow: UnitOfWork, account: ChannelAccount) -> dict[str, 
 
 
 def _is_key(compact: str) -> bool:
-    """Whether it is the base64 of a public key on the curve P-256, which is 91 bytes long."""
+    """Whether it is the base64 of a public key on the curve P-256."""
     try:
-        raw = base64.b64decode(compact, validate=True)
-    except (ValueError, binascii.Error):
+        key = load_der_public_key(base64.b64decode(compact, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
         return False
-    return len(raw) == _LENGTH and raw.startswith(_HEAD)
-
-
-# SubjectPublicKeyInfo of an uncompressed point on P-256: what comes before its coordinates.
-_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-_LENGTH = 91
+    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
 
 
 def _locked(uow: UnitOfWork, account_id: UUID) -> ChannelAccount:
