@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from automations.building.tree import STEP_LISTS, places
 from automations.models import Automation, SequenceDraft, SequenceVersion
+from crm.messaging.actions import add_template
 from tests.automations.conftest import CREATED, DAY, MOVE, SEND, STOP, Practice
 from tests.automations.test_pages import app, signed_in
 from tests.support.browsing import Browser
@@ -158,6 +159,17 @@ def test_what_is_missing_is_named_and_leads_to_where_it_is_changed(
         assert re.search(rf'<a href="{re.escape(link)}">{words}</a>: \S', page)
     builder.send("shift", part=key, do="remove")
     assert f'<a href="{builder.path}">Steps</a>' in builder.page("/publish")
+
+
+def test_a_long_email_is_shown_as_it_is_read(practice: Practice, signed_in: SignIn) -> None:
+    words = {"en": "Dear {{ first_name }}, " + "one more word " * 200}
+    made = practice.do(add_template, "Long", words, "care", {"en": "News"})
+    builder = begin(practice, signed_in())
+    key = builder.add("send_email", template_id=str(made.id))
+    for query in ("", f"?edit={key}"):
+        page = builder.page(query)
+        assert "one more word one more word" in page
+        assert "{{ first_name }}" not in page
 
 
 def test_what_is_missing_is_said_beside_its_field_and_keeps_it_from_being_published(
